@@ -1,0 +1,114 @@
+"""A native recipe: how one engine is made to run from fetched artifacts, as plain data for the runtime.
+
+One recipe a module in this package, named after its engine (``postgres.py`` ...), instance ``RECIPE``.
+The runtime does the rest the same way for all: fetch, golden copy, ports, start, probe, passwords, stop.
+
+The way of an engine to its first query::
+
+    install()      artifacts -> install folders in the cache (cheap when they are there)
+    initialise()   an empty data folder                         \\  once per golden key, in a staging
+    service()      argv, env, files, ports -> process, probe     | folder; then load(), clean stop,
+                                                                /  rename to golden/<engine>/<key>
+    service()      on a copy of the golden folder, with this sandbox's ports and passwords
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from sandbox.engines.base import Credentials
+from sandbox.events import Sink
+from sandbox.runtimes.base import ServiceSpec
+
+if TYPE_CHECKING:
+    from sandbox.runtimes.native.java import Java
+
+
+@dataclass(frozen=True)
+class Installed:
+    """Where a recipe's artifacts lie after :meth:`Recipe.install`.
+
+    ``paths`` is the recipe's own naming (``root``, ``jars`` ...). ``java`` for JVM engines.
+    ``archive_key`` identifies the class-data archive (JVM build + class path), empty when there is none.
+    ``bin`` are folders with clients to put on PATH (psql, mariadb, valkey-cli, aws).
+    """
+
+    paths: Mapping[str, Path]
+    java: Java | None = None
+    archive_key: str = ""
+    bin: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Context:
+    """All that a recipe needs to say what to run.
+
+    ``data`` is the engine's data folder, ``work`` a folder for its configuration, sockets and temporary
+    files (made anew at each start); both belong to ``user`` (None: the user who runs sandbox; as root a
+    lesser one, because PostgreSQL refuses root and nothing here needs it). ``archive``: the class-data
+    archive to use if it exists; ``training`` asks for it to be written at exit (``ArchiveClassesAtExit``).
+    ``durable``: keep every acknowledged write over a kill -9, at the price of speed.
+    """
+
+    installed: Installed
+    data: Path
+    work: Path
+    ports: Mapping[str, int]
+    credentials: Credentials
+    user: str | None = None
+    archive: Path | None = None
+    training: bool = False
+    durable: bool = False
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+class Recipe(ABC):
+    """How one engine runs natively."""
+
+    engine: ClassVar[str]
+    version: ClassVar[str]
+    """Version of what is installed, pinned: part of the golden key."""
+    config_version: ClassVar[int] = 1
+    """Raise it when configuration or the first folder changes in a way that old golden copies must not survive."""
+    product: ClassVar[str]
+    """What it really is: ``MariaDB 11.4``, ``Valkey 9``."""
+    groups: ClassVar[tuple[str, ...]]
+    """Names of artifact groups in the lock."""
+    java: ClassVar[tuple[int, ...]] = ()
+    """Major versions of Java that fit; the last resort is fetched in the first of them."""
+    platforms: ClassVar[tuple[str, ...]] = ("linux-x86_64",)
+    """Platforms the artifacts exist for."""
+    ports: ClassVar[tuple[str, ...]] = ("main",)
+    """Roles of the ports it listens on, ``main`` first."""
+    memory_mib: ClassVar[int]
+    """What it takes at rest with the dataset, for the check before the start (measured)."""
+    disk_mib: ClassVar[int]
+    """What data folder, golden copy and install take together, for the check before the start (measured)."""
+    order: ClassVar[int] = 50
+    """Slowest first: lower starts earlier."""
+    nice: ClassVar[int] = 0
+    """Niceness while it starts beside others."""
+    approximation: ClassVar[str] = ""
+    """One sentence for status, pages and reports when it is not the engine itself; else empty."""
+    lacks: ClassVar[frozenset[str]] = frozenset()
+    """Capabilities that the engine has elsewhere and this recipe does not (``transactions`` ...)."""
+    no_password: ClassVar[str] = ""
+    """Why it has no password, when it cannot have one; doctor and its page say so."""
+    prefers_default_port: ClassVar[bool] = True
+
+    @abstractmethod
+    def install(self, cache: Path, sink: Sink, *, offline: bool) -> Installed:
+        """Fetch what is missing and unpack it into the cache; only a few stats when all is there."""
+
+    @abstractmethod
+    def initialise(self, context: Context) -> None:
+        """Make an empty, startable data folder with the credentials of the context. Runs programs, if it
+        must, as ``context.user`` (see :func:`sandbox.runtimes.native.process.run_as`)."""
+
+    @abstractmethod
+    def service(self, context: Context) -> ServiceSpec:
+        """What to run on ``context.data``. Pure: no I/O beyond looking at the install."""
