@@ -1,0 +1,247 @@
+"""The state folder of one sandbox: durable facts, apart from what is true only now.
+
+::
+
+    <home>/<name>/state.json      durable facts (EngineRecord for each engine), atomic writes, schema version
+    <home>/<name>/secrets.json    passwords, 0600
+    <home>/<name>/lock            held by the one command that changes the sandbox
+    <home>/<name>/run/            records of processes, by the processes themselves
+    <home>/<name>/engines/<e>/    data, work, engine.log
+
+What is alive is never read from state.json: it is asked of the system each time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets as random_secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from sandbox import config
+from sandbox.engines.base import Credentials
+from sandbox.errors import EnvironmentRefusedError, UsageError
+from sandbox.events import Said, Sink
+
+SCHEMA_VERSION = 1
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+
+
+@dataclass
+class EngineRecord:
+    """Durable facts of one engine in one sandbox. ``wanted``: up since it was last asked for.
+    ``golden`` is set while the data folder still has the golden copy's passwords (its key)."""
+
+    runtime: str
+    ports: dict[str, int] = field(default_factory=dict)
+    version: str = ""
+    product: str = ""
+    dataset: str = ""
+    dataset_label: str = ""
+    scale: int = 1
+    wanted: bool = False
+    durable: bool = False
+    golden: str = ""
+
+
+@dataclass
+class Seat:
+    """An engine's place in a sandbox: its folders, its record, its passwords."""
+
+    sandbox: str
+    engine: str
+    root: Path
+    record: EngineRecord
+    credentials: Credentials
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "engines" / self.engine
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def work(self) -> Path:
+        return self.folder / "work"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "engine.log"
+
+    @property
+    def run(self) -> Path:
+        """Record of the engine's process."""
+        return self.root / "run" / f"{self.engine}.pid"
+
+    @property
+    def build_run(self) -> Path:
+        """Record of the process that makes a golden copy for it."""
+        return self.root / "run" / f"{self.engine}.build.pid"
+
+    @property
+    def mark(self) -> str:
+        return f"{self.root}:{self.engine}"
+
+
+def write_atomic(path: Path, text: str, mode: int = 0o600) -> None:
+    """Replace a file whole or not at all, also over a crash."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as problem:
+        temporary.unlink(missing_ok=True)
+        raise EnvironmentRefusedError(f"{path} could not be written: {problem}", code="cannot-write") from problem
+
+
+def check_name(name: str) -> str:
+    """The name of a sandbox, or UsageError when it cannot be one."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot be the name of a sandbox.",
+            code="bad-name",
+            detail="A name is 1 to 32 lower-case letters, digits, - and _, and begins with a letter or digit.",
+        )
+    return name
+
+
+def names() -> list[str]:
+    """The sandboxes that have a state folder."""
+    home = config.home()
+    if not home.is_dir():
+        return []
+    return sorted(p.parent.name for p in home.glob("*/state.json"))
+
+
+class State:
+    """The state folder of one sandbox, read on construction."""
+
+    def __init__(self, name: str) -> None:
+        self.name = check_name(name)
+        self.root = config.home() / name
+        self.engines: dict[str, EngineRecord] = {}
+        self._passwords: dict[str, dict[str, str]] = {}
+        self._guard = threading.Lock()
+        self.read()
+
+    @property
+    def path(self) -> Path:
+        return self.root / "state.json"
+
+    @property
+    def _secrets(self) -> Path:
+        return self.root / "secrets.json"
+
+    def read(self) -> None:
+        """Read the files again; errors name the file and how to go on, and nothing is deleted."""
+        document = self._document(self.path)
+        version = document.get("schema_version", SCHEMA_VERSION)
+        if not isinstance(version, int) or version > SCHEMA_VERSION:
+            raise EnvironmentRefusedError(
+                f"{self.path} was written by a newer sandbox (schema {version}; this one knows {SCHEMA_VERSION}).",
+                code="state-newer",
+                actions=["pip install --upgrade sandbox", "sandbox up --name other   # leaves this one alone"],
+            )
+        known = {f.name for f in fields(EngineRecord)}
+        try:
+            self.engines = {
+                name: EngineRecord(**{k: v for k, v in record.items() if k in known})
+                for name, record in document.get("engines", {}).items()
+            }
+            self._passwords = dict(self._document(self._secrets))
+        except (AttributeError, TypeError) as problem:
+            raise self._corrupt(self.path, str(problem)) from problem
+
+    def _document(self, path: Path) -> dict[str, Any]:
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except PermissionError as problem:
+            raise EnvironmentRefusedError(
+                f"{path} belongs to another user.", code="state-unreadable", detail=str(problem)
+            ) from problem
+        except (ValueError, OSError) as problem:
+            raise self._corrupt(path, str(problem)) from problem
+        if not isinstance(document, dict):
+            raise self._corrupt(path, "it is not a JSON object")
+        return document
+
+    def _corrupt(self, path: Path, why: str) -> EnvironmentRefusedError:
+        return EnvironmentRefusedError(
+            f"{path} cannot be read: {why}.",
+            code="state-corrupt",
+            detail="Nothing was changed. Processes that still run are found by `down` without this file.",
+            actions=[
+                f"sandbox down --name {self.name}   # ends what runs",
+                f"mv {path} {path}.broken   # then `sandbox up` begins anew",
+            ],
+        )
+
+    def save(self) -> None:
+        """Write both files. Safe to call from the threads that start engines."""
+        with self._guard:
+            self.make_root()
+            write_atomic(self._secrets, json.dumps(self._passwords, indent=1, sort_keys=True) + "\n")
+            document = {
+                "schema_version": SCHEMA_VERSION,
+                "name": self.name,
+                "engines": {name: asdict(record) for name, record in self.engines.items()},
+            }
+            write_atomic(self.path, json.dumps(document, indent=1) + "\n", 0o644)
+
+    def make_root(self) -> None:
+        """Make the folder. Others may pass through (engines run as a lesser user under root), not look in."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            self.root.chmod(0o711)
+        except OSError as problem:
+            raise EnvironmentRefusedError(
+                f"The state folder {self.root} cannot be made: {problem}",
+                code="home-unwritable",
+                actions=["export SANDBOX_HOME=~/some/folder"],
+            ) from problem
+
+    def seat(self, engine: str, runtime: str = "native") -> Seat:
+        """The engine's place, with new passwords when it has none yet (not saved until :meth:`save`)."""
+        record = self.engines.setdefault(engine, EngineRecord(runtime=runtime))
+        pair = self._passwords.setdefault(
+            engine, {"admin": random_secrets.token_hex(12), "learner": random_secrets.token_hex(12)}
+        )
+        return Seat(self.name, engine, self.root, record, Credentials(pair["admin"], pair["learner"]))
+
+    def forget(self, engine: str) -> None:
+        """Drop an engine's record and passwords (its data is deleted)."""
+        self.engines.pop(engine, None)
+        self._passwords.pop(engine, None)
+
+    @contextmanager
+    def locked(self, sink: Sink) -> Iterator[None]:
+        """Hold the sandbox's lock; a second command waits, and says for whom. The kernel frees the lock
+        when its holder dies, so a killed command leaves none."""
+        from filelock import FileLock, Timeout
+
+        self.make_root()
+        lock = FileLock(self.root / "lock", mode=0o644)
+        try:
+            lock.acquire(timeout=0.05)
+        except Timeout:
+            sink(Said(f"Another command is changing sandbox {self.name!r}; waiting for it to end."))
+            lock.acquire()
+        try:
+            self.read()
+            yield
+        finally:
+            lock.release()
