@@ -103,7 +103,9 @@ def write_atomic(path: Path, text: str, mode: int = 0o600) -> None:
         temporary.replace(path)
     except OSError as problem:
         temporary.unlink(missing_ok=True)
-        raise EnvironmentRefusedError(f"{path} could not be written: {problem}", code="cannot-write") from problem
+        raise EnvironmentRefusedError(
+            f"{path} could not be written: {problem}", code="cannot-write"
+        ) from problem
 
 
 def check_name(name: str) -> str:
@@ -152,7 +154,10 @@ class State:
             raise EnvironmentRefusedError(
                 f"{self.path} was written by a newer sandbox (schema {version}; this one knows {SCHEMA_VERSION}).",
                 code="state-newer",
-                actions=["pip install --upgrade sandbox", "sandbox up --name other   # leaves this one alone"],
+                actions=[
+                    "pip install --upgrade sandbox",
+                    "sandbox up --name other   # leaves this one alone",
+                ],
             )
         known = {f.name for f in fields(EngineRecord)}
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +20,7 @@ class ServiceSpec:
 
     ``env`` is added to a minimal environment (PATH, HOME and TMPDIR inside the work folder, LANG=C.UTF-8).
     ``files`` are written before the start, readable by the running user only. ``ports`` by role; ``main``
-    is the one clients use. ``stop_seconds``: how long a clean stop may take before SIGKILL.
+    is the one clients use.
     """
 
     argv: Sequence[str]
@@ -29,10 +28,6 @@ class ServiceSpec:
     ports: Mapping[str, int]
     env: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[Path, str] = field(default_factory=dict)
-    stop_signal: int = signal.SIGTERM
-    stop_seconds: float = 20.0
-    start_seconds: float = 120.0
-    """How long after the process started the probe may go on failing before the start counts as failed."""
 
 
 @dataclass(frozen=True)

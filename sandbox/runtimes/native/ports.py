@@ -67,6 +67,9 @@ def asked(engine: str, port: int) -> int:
         raise EnvironmentRefusedError(
             f"Port {port}, asked for {engine}, is taken by {holder(port)}.",
             code="port-taken",
-            actions=[f"sandbox up {engine}   # takes a free port", f"sandbox up {engine} --port {engine}={any_free()}"],
+            actions=[
+                f"sandbox up {engine}   # takes a free port",
+                f"sandbox up {engine} --port {engine}={any_free()}",
+            ],
         )
     return port

@@ -142,7 +142,9 @@ def run_as(
     if done.returncode != 0:
         tail = "\n".join(done.stdout.splitlines()[-20:])
         raise EnvironmentRefusedError(
-            f"{Path(argv[0]).name} ended with exit code {done.returncode}.", code="program-failed", detail=tail
+            f"{Path(argv[0]).name} ended with exit code {done.returncode}.",
+            code="program-failed",
+            detail=tail,
         )
     return done.stdout
 
@@ -186,7 +188,9 @@ def start(
                 extra_groups=[] if user else None,
             )
     except OSError as problem:
-        raise EnvironmentRefusedError(f"{argv[0]} could not be started: {problem}", code="start-failed") from problem
+        raise EnvironmentRefusedError(
+            f"{argv[0]} could not be started: {problem}", code="start-failed"
+        ) from problem
     finally:
         os.close(descriptor)
 

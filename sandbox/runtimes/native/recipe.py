@@ -14,6 +14,7 @@ The way of an engine to its first query::
 
 from __future__ import annotations
 
+import signal
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -99,6 +100,17 @@ class Recipe(ABC):
     no_password: ClassVar[str] = ""
     """Why it has no password, when it cannot have one; doctor and its page say so."""
     prefers_default_port: ClassVar[bool] = True
+    first_password: ClassVar[str] = ""
+    """The password that a new data folder has before :meth:`Engine.secure` gives it the golden copy's; empty
+    when :meth:`initialise` sets that itself."""
+    stop_signal: ClassVar[int] = signal.SIGTERM
+    """What asks the engine to stop cleanly."""
+    stop_seconds: ClassVar[float] = 20.0
+    """How long a clean stop may take before SIGKILL."""
+    settle_seconds: ClassVar[float] = 180.0
+    """The same at the end of a golden build, when a JVM also writes its class-data archive."""
+    start_seconds: ClassVar[float] = 120.0
+    """How long the probe may go on failing before the start counts as failed."""
 
     @abstractmethod
     def install(self, cache: Path, sink: Sink, *, offline: bool) -> Installed:

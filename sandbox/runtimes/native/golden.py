@@ -1,0 +1,138 @@
+"""Golden copies: data folders that were initialised, loaded and cleanly stopped once, copied for each sandbox.
+
+::
+
+    <cache>/golden/<engine>/<key>/data         the folder
+    <cache>/golden/<engine>/<key>/meta.json    its passwords, what was loaded (0600)
+    <cache>/archives/<engine>-<key>.jsa        class-data archive of a JVM engine
+
+The key holds all that the folder depends on: engine version, recipe, loader, dataset, durability.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox.engines.base import Credentials
+from sandbox.errors import EnvironmentRefusedError
+from sandbox.runtimes.native.recipe import Installed, Recipe
+from sandbox.state import write_atomic
+
+KEEP = 4
+"""Golden copies kept for an engine; older ones are removed when a new one is made."""
+
+
+@dataclass(frozen=True)
+class Golden:
+    """One golden copy. ``rows`` by table, as the loader reported them."""
+
+    folder: Path
+    credentials: Credentials
+    rows: dict[str, int]
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+
+def key(recipe: Recipe, dataset_hash: str, *, durable: bool) -> str:
+    """What a golden copy depends on, hashed. The sources of recipe, engine and loader count: a change in
+    how a table is loaded must not leave old copies in use."""
+    digest = hashlib.sha256()
+    package = Path(__file__).resolve().parents[2]
+    sources = [
+        *sorted((package / "engines").glob(f"{recipe.engine}*.py")),
+        *sorted((package / "runtimes" / "native").glob(f"{recipe.engine}*.py")),
+    ]
+    for source in sources:
+        digest.update(source.read_bytes())
+    for part in (recipe.engine, recipe.version, str(recipe.config_version), dataset_hash, str(durable)):
+        digest.update(part.encode() + b"\0")
+    return digest.hexdigest()[:20]
+
+
+def folder(cache: Path, recipe: Recipe, golden_key: str) -> Path:
+    return cache / "golden" / recipe.engine / golden_key
+
+
+def archive(cache: Path, recipe: Recipe, installed: Installed) -> Path | None:
+    """Where the class-data archive of a JVM engine lies or would lie."""
+    if not installed.archive_key:
+        return None
+    return cache / "archives" / f"{recipe.engine}-{installed.archive_key}.jsa"
+
+
+def find(cache: Path, recipe: Recipe, golden_key: str) -> Golden | None:
+    """The golden copy of that key, or None when there is no whole one."""
+    place = folder(cache, recipe, golden_key)
+    try:
+        meta: dict[str, Any] = json.loads((place / "meta.json").read_text())
+        credentials = Credentials(meta["admin"], meta["learner"])
+        rows = {str(k): int(v) for k, v in meta["rows"].items()}
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return None
+    return Golden(place, credentials, rows) if (place / "data").is_dir() else None
+
+
+def staging(cache: Path, recipe: Recipe, golden_key: str) -> Path:
+    """An empty folder in which the copy is made; whatever a killed builder left there is removed."""
+    place = cache / "golden" / recipe.engine / f".{golden_key}"
+    if place.exists():
+        shutil.rmtree(place)
+    (place / "data").mkdir(parents=True)
+    (place / "work").mkdir()
+    return place
+
+
+def keep(
+    cache: Path, recipe: Recipe, golden_key: str, staged: Path, credentials: Credentials, rows: dict[str, int]
+) -> None:
+    """Turn a staged folder into the golden copy of that key, in one rename."""
+    meta = {
+        "admin": credentials.admin,
+        "learner": credentials.learner,
+        "rows": rows,
+        "version": recipe.version,
+    }
+    write_atomic(staged / "meta.json", json.dumps(meta) + "\n")
+    shutil.rmtree(staged / "work", ignore_errors=True)
+    final = folder(cache, recipe, golden_key)
+    if final.exists():
+        shutil.rmtree(final)
+    staged.rename(final)
+    others = sorted(
+        (p for p in final.parent.iterdir() if p != final and not p.name.startswith(".")),
+        key=lambda p: p.stat().st_mtime,
+        reverse=True,
+    )
+    for old in others[KEEP - 1 :]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a data folder, sharing blocks where the file system can; whole or not at all."""
+    fresh = target.with_name(f"{target.name}.new")
+    if fresh.exists():
+        shutil.rmtree(fresh)
+    fresh.parent.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        ["cp", "-a", "--reflink=auto", "--", str(source), str(fresh)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise EnvironmentRefusedError(
+            f"The data folder {target} could not be made.",
+            code="disk-full" if "No space" in done.stderr else "cannot-write",
+            detail=done.stderr.strip()[-500:],
+            actions=["sandbox down --delete   # frees the space of this sandbox"],
+        )
+    fresh.rename(target)
