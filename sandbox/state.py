@@ -114,7 +114,7 @@ def check_name(name: str) -> str:
         raise UsageError(
             f"{name!r} cannot be the name of a sandbox.",
             code="bad-name",
-            detail="A name is 1 to 32 lower-case letters, digits, - and _, and begins with a letter or digit.",
+            detail="A name is 1 to 32 of a-z, 0-9, - and _, and begins with a letter or digit.",
         )
     return name
 
@@ -152,7 +152,7 @@ class State:
         version = document.get("schema_version", SCHEMA_VERSION)
         if not isinstance(version, int) or version > SCHEMA_VERSION:
             raise EnvironmentRefusedError(
-                f"{self.path} was written by a newer sandbox (schema {version}; this one knows {SCHEMA_VERSION}).",
+                f"{self.path} is of a newer sandbox (schema {version}, known here: {SCHEMA_VERSION}).",
                 code="state-newer",
                 actions=[
                     "pip install --upgrade sandbox",

@@ -74,7 +74,7 @@ class Recipe(ABC):
     version: ClassVar[str]
     """Version of what is installed, pinned: part of the golden key."""
     config_version: ClassVar[int] = 1
-    """Raise it when configuration or the first folder changes in a way that old golden copies must not survive."""
+    """Raise it when configuration or the first folder changes so that old golden copies must go."""
     product: ClassVar[str]
     """What it really is: ``MariaDB 11.4``, ``Valkey 9``."""
     groups: ClassVar[tuple[str, ...]]

@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -61,6 +62,8 @@ class NativeRuntime:
     def __init__(self, cache: Path | None = None) -> None:
         self.cache = cache or config.cache()
         self.user = process.lesser_user()
+        self.cancelled = threading.Event()
+        """Set from another thread: every start in progress gives up and cleans up after itself."""
 
     def fetch(self, engines: Sequence[str], sink: Sink, *, offline: bool) -> None:
         """Bring the artifacts of all engines into the cache, concurrently; then unpack them one by one
@@ -103,7 +106,7 @@ class NativeRuntime:
         if not seat.data.is_dir():
             rows = self._data_from_golden(seat, found, engine, installed, archive, dataset, clock)
         old = self._golden_credentials(seat, found)
-        context = self._context(seat, found, installed, archive)
+        context = self._context(seat, installed, archive)
         running = self._launch(seat.run, seat.log, seat.mark, found, context, clock)
         try:
             port = seat.record.ports["main"]
@@ -202,7 +205,7 @@ class NativeRuntime:
                     actions=[f"sandbox logs {seat.engine}", "sandbox doctor"],
                 ) from problem
             finally:
-                self._end(seat.build_run, found, settle=True)
+                self._end(seat.build_run, found)
                 seat.folder.mkdir(parents=True, exist_ok=True)
                 if log.exists():
                     shutil.copyfile(log, seat.folder / "build.log")
@@ -250,7 +253,7 @@ class NativeRuntime:
             self._end(seat.build_run, found, settle=True)
         return rows
 
-    def _context(self, seat: Seat, found: Recipe, installed: Installed, archive: Path | None) -> Context:
+    def _context(self, seat: Seat, installed: Installed, archive: Path | None) -> Context:
         if seat.work.exists():
             shutil.rmtree(seat.work)
         seat.work.mkdir(parents=True)
@@ -276,7 +279,7 @@ class NativeRuntime:
                 raise EnvironmentRefusedError(
                     f"{parent} keeps others out, so engines cannot reach {folder}.",
                     code="home-unreachable",
-                    detail=f"As root, engines run as the user {self.user!r}, because PostgreSQL refuses root.",
+                    detail=f"As root, engines run as the user {self.user!r}, for PostgreSQL refuses root.",
                     actions=["export SANDBOX_HOME=/var/lib/sandbox", f"chmod o+x {parent}"],
                 )
 
@@ -330,6 +333,8 @@ class NativeRuntime:
         answered, problem, port = 0, "", context.ports["main"]
         with clock.phase(phase):
             while answered < 2:
+                if self.cancelled.is_set():
+                    raise EnvironmentRefusedError("The start was interrupted.", code="interrupted")
                 code = running.poll()
                 if code is not None:
                     raise self._died(found, code, log, port)
