@@ -54,10 +54,14 @@ class Missing(Lost):
 
 
 class Mismatch(Lost):
-    """Something is there and differs. ``expected`` is shown only when ``show_expected`` (it may be the answer)."""
+    """Something is there and differs. ``expected``, which may be the answer, shows when ``show_expected``."""
 
     def __init__(self, what: str, *, expected: Any, found: Any, show_expected: bool = True) -> None:
-        said = f"{what}: expected {expected!r}, found {found!r}." if show_expected else f"{what}: found {found!r}, which is not right."
+        said = (
+            f"{what}: expected {expected!r}, found {found!r}."
+            if show_expected
+            else f"{what}: found {found!r}, which is not right."
+        )
         super().__init__(said)
         self.what, self.expected, self.found = what, expected, found
 
@@ -88,7 +92,9 @@ def check(*, points: int, after: Sequence[Callable[[Any], None]] = ()) -> Callab
     def mark(function: _Function) -> _Function:
         sentence = " ".join((function.__doc__ or "").split())
         if not sentence:
-            raise ValueError(f"check {function.__name__} needs a docstring: the sentence that the learner reads")
+            raise ValueError(
+                f"check {function.__name__} needs a docstring: the sentence that the learner reads"
+            )
         for other in after:
             if not hasattr(other, "__sandbox_check__"):
                 raise ValueError(f"check {function.__name__} comes after {other.__name__}, which is no check")
