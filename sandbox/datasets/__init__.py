@@ -1,4 +1,6 @@
-"""The data that every engine is loaded with: schema, files, generator, reader of real files.
+"""The data that every engine is loaded with: schema, files, generator, reader of real files."""
 
-`sandbox.datasets.dataset.Dataset` is what loaders take; `sandbox.datasets.schema` what they are built from.
-"""
+from sandbox.datasets.dataset import Dataset
+from sandbox.datasets.schema import TABLES
+
+__all__ = ["TABLES", "Dataset"]

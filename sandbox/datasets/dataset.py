@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import csv
-import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from sandbox import config
+from sandbox.datasets.folders import keep_as, new_folder, refuse_unless_ours, replace, store
 from sandbox.datasets.manifest import MANIFEST, Manifest, read_manifest
 from sandbox.datasets.schema import TABLES
 from sandbox.datasets.values import canonical_converters
-from sandbox.errors import EnvironmentRefusedError, UsageError
+from sandbox.errors import UsageError
 from sandbox.events import Progress, Sink, silent
 
 
@@ -94,12 +93,9 @@ class Dataset:
         """
         if scale == 1:
             return cls.course()
-        if scale < 1:
-            raise UsageError(
-                f"Scale {scale} is not possible: it must be at least 1.",
-                code="bad-scale",
-                actions=["sandbox load --scale 12", "sandbox up --no-data"],
-            )
+        from sandbox.datasets.generator import check_scale
+
+        check_scale(scale)
         return cls._generated(scale, cache, sink)
 
     @classmethod
@@ -116,9 +112,27 @@ class Dataset:
         """
         from sandbox.datasets.reader import normalise
 
-        with _new_folder(_store(cache)) as fresh:
-            manifest = normalise(Path(folder), fresh.path, sink)
-            return cls(fresh.keep_as(manifest.name))
+        kept = store(cache)
+        with new_folder(kept) as fresh:
+            manifest = normalise(Path(folder), fresh, sink)
+            return cls(keep_as(fresh, kept / manifest.name))
+
+    @classmethod
+    def generate(cls, out: Path, scale: int, seed: int | None = None, sink: Sink = silent) -> Dataset:
+        """Generate into a folder of the user's: a new one, an empty one, or one that holds a dataset already.
+
+        UsageError when there is something else, or for a scale outside 1 to 10000; nothing is changed then.
+        """
+        from sandbox.datasets.generator import SEED, check_scale, generate
+
+        check_scale(scale)
+        refuse_unless_ours(out)
+        out.absolute().parent.mkdir(parents=True, exist_ok=True)
+        with new_folder(out.absolute().parent) as fresh:
+            seed = SEED if seed is None else seed
+            generate(fresh, scale=scale, seed=seed, on_block=_teller(scale, sink))
+            replace(fresh, out)
+        return cls(out)
 
     @classmethod
     def _generated(cls, scale: int, cache: Path | None, sink: Sink) -> Dataset:
@@ -126,58 +140,20 @@ class Dataset:
 
         from sandbox.datasets.generator import GENERATOR_VERSION, generate
 
-        store = _store(cache)
+        kept = store(cache)
         # The version is in the name: two versions of the product may share one cache.
-        name = f"scale-{scale}-v{GENERATOR_VERSION}"
-        if not (store / name).is_dir():
-            with FileLock(store / f".{name}.lock"):
-                if not (store / name).is_dir():
-                    with _new_folder(store) as fresh:
-                        subject = f"dataset scale {scale}"
-
-                        def tell(blocks: int) -> None:
-                            sink(Progress(subject, "generate", blocks, scale, "blocks"))
-
-                        generate(fresh.path, scale=scale, on_block=tell)
-                        fresh.keep_as(name)
-        return cls(store / name)
+        final = kept / f"scale-{scale}-v{GENERATOR_VERSION}"
+        if not final.is_dir():
+            with FileLock(kept / f".{final.name}.lock"):
+                if not final.is_dir():
+                    with new_folder(kept) as fresh:
+                        generate(fresh, scale=scale, on_block=_teller(scale, sink))
+                        keep_as(fresh, final)
+        return cls(final)
 
 
-class _new_folder:  # noqa: N801 - used as a with-statement's verb
-    """A folder that only appears under its name when it is complete, and leaves nothing behind otherwise."""
+def _teller(scale: int, sink: Sink) -> Callable[[int], None]:
+    def tell(blocks: int) -> None:
+        sink(Progress(f"dataset scale {scale}", "generate", blocks, scale, "blocks"))
 
-    def __init__(self, store: Path) -> None:
-        self._store = store
-
-    def __enter__(self) -> _new_folder:
-        self.path = Path(tempfile.mkdtemp(prefix=".new-", dir=self._store))
-        # An engine that runs as another user than we do may read the files.
-        self.path.chmod(0o755)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)
-
-    def keep_as(self, name: str) -> Path:
-        """Rename to its final name, unless somebody was faster with the same content."""
-        final = self._store / name
-        try:
-            self.path.rename(final)
-        except OSError:
-            if not (final / MANIFEST).is_file():
-                raise
-        return final
-
-
-def _store(cache: Path | None) -> Path:
-    store = (cache or config.cache()) / "datasets"
-    try:
-        store.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise EnvironmentRefusedError(
-            f"{store} cannot be made.",
-            code="cache-refused",
-            detail=str(error),
-            actions=["export SANDBOX_CACHE=DIR  # a folder that you can write to"],
-        ) from error
-    return store
+    return tell

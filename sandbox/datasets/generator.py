@@ -39,20 +39,24 @@ ID_STEP = LAST_ID - FIRST_ID + 2
 EVEN_IDS = 6
 
 
+def check_scale(scale: int) -> None:
+    """UsageError for a scale that no dataset can have."""
+    if not 1 <= scale <= MAX_SCALE:
+        raise UsageError(
+            f"Scale {scale} is not possible: it must be from 1 to {MAX_SCALE}.",
+            code="bad-scale",
+            actions=["sandbox load --scale 12", "sandbox up --no-data"],
+        )
+
+
 def generate(
     folder: Path, *, scale: int, seed: int = SEED, on_block: Callable[[int], None] | None = None
 ) -> Manifest:
     """Write the three CSV files and ``manifest.toml`` into an existing folder.
 
     ``scale`` 0 writes empty tables. ``on_block`` is told the number of blocks written so far.
-    UsageError for a scale outside 0 to 10000.
+    Other scales are from 1 to 10000: see `check_scale`.
     """
-    if not 0 <= scale <= MAX_SCALE:
-        raise UsageError(
-            f"Scale {scale} is not possible: it must be from 1 to {MAX_SCALE}.",
-            code="bad-scale",
-            actions=["sandbox fixtures generate --scale 12 --out DIR"],
-        )
     writers = {name: _TableWriter(folder / table.file) for name, table in TABLES.items()}
     try:
         if scale:

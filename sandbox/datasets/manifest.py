@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +48,7 @@ class Manifest:
             "# Written by `sandbox fixtures generate`; checked by `sandbox fixtures check`.",
             "# The files: UTF-8, LF, no header line; dates M/D/YYYY; an empty field is a missing value.",
             f"schema_version = {SCHEMA_VERSION}",
-            f"name = {json.dumps(self.name)}",
+            f"name = {_quoted(self.name)}",
         ]
         if self.scale is not None:
             lines += ["", "[generator]", f"version = {self.generator}", f"scale = {self.scale}"]
@@ -57,12 +56,18 @@ class Manifest:
         for table in TABLES.values():
             facts = self.tables[table.name]
             lines += ["", f"[tables.{table.name}]", f'sha256 = "{facts.sha256}"', f"bytes = {facts.bytes}"]
-            lines += [f"rows = {facts.rows}", f"columns = {json.dumps(table.column_names)}"]
-            lines += [f"key = {json.dumps(table.key)}"]
+            lines += [f"rows = {facts.rows}", f"columns = [{_quoted(*table.column_names)}]"]
+            lines += [f"key = [{_quoted(*table.key)}]"]
             pairs = [f'{key.column} = "{key.table}.{key.references}"' for key in table.foreign_keys]
             if pairs:
                 lines += [f"foreign_keys = {{ {', '.join(pairs)} }}"]
         return "\n".join(lines) + "\n"
+
+
+def file_sha256(path: Path) -> str:
+    """In hex, without holding the file in memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -77,7 +82,7 @@ def read_manifest(folder: Path) -> Manifest:
         generator: dict[str, Any] = data.get("generator", {})
         return Manifest(
             name=str(data["name"]),
-            tables={name: _facts(data["tables"][name]) for name in TABLES},
+            tables={name: _facts(name, data["tables"][name]) for name in TABLES},
             generator=int(generator.get("version", 0)),
             scale=int(generator["scale"]) if generator else None,
             seed=int(generator["seed"]) if generator else None,
@@ -95,7 +100,14 @@ def read_manifest(folder: Path) -> Manifest:
         raise _bad(path, f"{error.args[0]} is missing") from error
 
 
-def _facts(data: Mapping[str, Any]) -> TableFacts:
+def _quoted(*names: str) -> str:
+    # Only names of ours come here; none has a character that TOML would want escaped.
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def _facts(name: str, data: Mapping[str, Any]) -> TableFacts:
+    if data["columns"] != list(TABLES[name].column_names) or data["key"] != list(TABLES[name].key):
+        raise ValueError(f"columns or key of {name} are not those of the schema")
     return TableFacts(sha256=str(data["sha256"]), bytes=int(data["bytes"]), rows=int(data["rows"]))
 
 
