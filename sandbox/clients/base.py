@@ -22,6 +22,7 @@ class Result:
     A table has ``columns`` and ``rows`` (tuples of Python values as the driver gave them, as long as
     ``columns``). ``value`` is a result that is no table (a Redis reply, a document, a traversal's list).
     ``text`` is a status line (``INSERT 0 1``) or output printed by the statement itself.
+    ``extra["shown"]`` is the value as the language's own program prints it, for people (redis-cli, mongosh).
     """
 
     columns: Sequence[str] = ()

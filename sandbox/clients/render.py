@@ -30,7 +30,8 @@ def render(result: Result, *, max_rows: int | None = None) -> str:
     if result.columns:
         parts.append(table(result.columns, result.rows, max_rows=max_rows))
     if result.has_value:
-        parts.append(value_text(result.value, max_items=max_rows))
+        shown = result.extra.get("shown")
+        parts.append(value_text(result.value, max_items=max_rows) if shown is None else shown)
     if result.text:
         parts.append(result.text.rstrip("\n"))
     return "\n".join(parts)

@@ -1,4 +1,4 @@
-"""Redis, served by Valkey: the protocol and the commands are the same, so the name a person types is ``redis``.
+"""Redis, served by Valkey: protocol and commands are the same, so the name a person types is ``redis``.
 
 The dataset lies in database 0. Each attempt at an exercise has a database of its own and a user of its own,
 whom an access rule keeps in it (database-level rules are Valkey 9.1's); he reads database 0 and no other.

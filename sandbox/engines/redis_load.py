@@ -187,7 +187,7 @@ def _remove(connection: Any) -> None:
 
 
 def _compact(connection: Any) -> None:
-    """Have the append-only file written anew, so that the next start reads a snapshot and not each command."""
+    """Have the append-only file written anew: the next start then reads a snapshot, not each command."""
     from redis.exceptions import ResponseError
 
     if not connection.info("persistence").get("aof_enabled"):
