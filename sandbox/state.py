@@ -48,6 +48,7 @@ class EngineRecord:
     wanted: bool = False
     durable: bool = False
     golden: str = ""
+    seconds: float | None = None
 
 
 @dataclass

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,7 +68,7 @@ class NativeRuntime:
     def fetch(self, engines: Sequence[str], sink: Sink, *, offline: bool) -> None:
         """Bring the artifacts of all engines into the cache, concurrently; then unpack them one by one
         where they are not yet unpacked."""
-        from sandbox.runtimes.native.artifacts import fetch
+        from sandbox.runtimes.native.fetch import fetch
 
         groups = [group for name in engines for group in recipe(name).groups]
         self._make_cache()
@@ -92,10 +92,18 @@ class NativeRuntime:
 
     # -- start ---------------------------------------------------------------------------------------
 
-    def start(self, seat: Seat, dataset: Dataset, sink: Sink, *, offline: bool = False) -> Started:
+    def start(
+        self,
+        seat: Seat,
+        dataset: Dataset,
+        sink: Sink,
+        *,
+        offline: bool = False,
+        save: Callable[[], None] = lambda: None,
+    ) -> Started:
         """Bring one engine up on its data folder, made from the golden copy when there is none yet.
 
-        Leaves nothing running when it fails. The seat's record is changed; the caller saves it."""
+        Leaves nothing running when it fails. ``save`` keeps the seat's record, which is changed here."""
         found = recipe(seat.engine)
         engine = engine_named(seat.engine)
         clock = Clock(seat.engine, sink)
@@ -104,7 +112,7 @@ class NativeRuntime:
         archive = golden.archive(self.cache, found, installed)
         rows: dict[str, int] = {}
         if not seat.data.is_dir():
-            rows = self._data_from_golden(seat, found, engine, installed, archive, dataset, clock)
+            rows = self._data_from_golden(seat, found, engine, installed, archive, dataset, clock, save)
         old = self._golden_credentials(seat, found)
         context = self._context(seat, installed, archive)
         running = self._launch(seat.run, seat.log, seat.mark, found, context, clock)
@@ -140,6 +148,7 @@ class NativeRuntime:
         archive: Path | None,
         dataset: Dataset,
         clock: Clock,
+        save: Callable[[], None],
     ) -> dict[str, int]:
         golden_key = golden.key(found, dataset.hash, durable=seat.record.durable)
         made = golden.find(self.cache, found, golden_key)
@@ -148,6 +157,7 @@ class NativeRuntime:
         with clock.phase("copy"):
             # Known before the data is there: whichever of the two passwords the folder has is tried.
             seat.record.golden = golden_key
+            save()
             golden.copy(made.data, seat.data)
         return made.rows
 

@@ -1,0 +1,279 @@
+"""``up``, ``down``, ``status``, ``wait``, ``logs``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sandbox.cli.options import AsJson, Engines, Name, Offline, OneEngine
+from sandbox.output import Output, command, table
+
+if TYPE_CHECKING:
+    from sandbox.datasets import Dataset
+    from sandbox.sandbox import EngineStatus, UpResult
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog="Example:  sandbox up postgres redis --port postgres=5544")(up)
+    app.command(epilog="Example:  sandbox down --delete")(down)
+    app.command(epilog="Example:  sandbox status --json")(status)
+    app.command(epilog="Example:  sandbox wait postgres --timeout 30")(wait)
+    app.command(epilog="Example:  sandbox logs -f cassandra")(logs)
+
+
+def _mib(size: int | None) -> str:
+    return f"{size / 2**20:.0f} MiB" if size is not None else ""
+
+
+def _engine_table(engines: list[EngineStatus]) -> Any:
+    rows = [
+        (
+            e.name,
+            e.product,
+            e.runtime,
+            e.state,
+            e.port or "",
+            "kept"
+            if e.kept
+            else f"{e.seconds:.2f}"
+            if e.seconds is not None and e.state == "running"
+            else "",
+            _mib(e.memory_bytes),
+            "approximation" if e.approximation else e.problem,
+        )
+        for e in engines
+    ]
+    return table(
+        ("ENGINE", "PRODUCT", "RUNTIME", "STATE", "PORT", "SECONDS", "MEMORY", "NOTE"),
+        rows,
+        right=("PORT", "SECONDS", "MEMORY"),
+    )
+
+
+def _notes(engines: list[EngineStatus]) -> list[str]:
+    total = sum(e.memory_bytes or 0 for e in engines)
+    notes = [f"Memory in all: {total / 2**30:.2f} GiB (sum of PSS)."] if total else []
+    return notes + [f"{e.name} is an approximation: {e.approximation}" for e in engines if e.approximation]
+
+
+def _timings(result: UpResult) -> Any:
+    phases: list[str] = []
+    for started in result.started.values():
+        phases.extend(p for p in started.phases if p not in phases)
+    rows = [
+        (name, *(f"{s.phases[p]:.3f}" if p in s.phases else "" for p in phases), f"{s.seconds:.3f}")
+        for name, s in sorted(result.started.items(), key=lambda item: -item[1].seconds)
+    ]
+    columns = ("SECONDS OF", *(p.upper() for p in phases), "ALL")
+    return table(columns, rows, right=columns[1:])
+
+
+def _ports(given: list[str] | None) -> dict[str, int]:
+    from sandbox.engines.registry import engine
+    from sandbox.errors import UsageError
+
+    asked = {}
+    for text in given or []:
+        name, _, number = text.partition("=")
+        if not number.isdigit() or not 1 <= int(number) <= 65535:
+            raise UsageError(
+                f"--port {text!r} is not of the form ENGINE=PORT.",
+                code="bad-port",
+                detail="A port is a number from 1 to 65535.",
+                actions=["sandbox up postgres --port postgres=5544"],
+            )
+        asked[engine(name).name] = int(number)
+    return asked
+
+
+def wished_dataset(out: Output, scale: int | None, no_data: bool) -> Callable[[], Dataset] | None:
+    """The dataset that the options ask for; None when they say nothing."""
+    if scale is None and not no_data:
+        return None
+    from sandbox.datasets import Dataset
+    from sandbox.errors import UsageError
+
+    if scale is not None and no_data:
+        raise UsageError("--scale and --no-data exclude each other.", code="options-exclude")
+    if no_data:
+        return Dataset.empty
+    return lambda: Dataset.at_scale(scale or 1, None, out.sink)
+
+
+def up(
+    engines: Engines = None,
+    scale: Annotated[
+        int | None, typer.Option(help="Size of the dataset; 12 is the course's.", show_default=False)
+    ] = None,
+    no_data: Annotated[bool, typer.Option("--no-data", help="Leave the tables empty.")] = False,
+    port: Annotated[
+        list[str] | None, typer.Option(metavar="ENGINE=PORT", help="Exactly this port.", show_default=False)
+    ] = None,
+    memory: Annotated[
+        str | None, typer.Option(help="Refuse when the engines need more, e.g. 2g.", show_default=False)
+    ] = None,
+    durable: Annotated[
+        bool | None,
+        typer.Option(
+            "--durable/--fast", help="Keep every acknowledged write over a crash.", show_default=False
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; change nothing.")] = False,
+    timings: Annotated[bool, typer.Option("--timings", help="Seconds by engine and phase.")] = False,
+    offline: Offline = False,
+    name: Name = None,
+    as_json: AsJson = False,
+) -> None:
+    """Start engines (all by default) and load the dataset into each."""
+    with command("up", as_json=as_json) as out:
+        from sandbox.preflight import parse_size
+        from sandbox.sandbox import Sandbox
+
+        box = Sandbox(name=name, sink=out.sink)
+        result = box.up(
+            engines,
+            dataset=wished_dataset(out, scale, no_data),
+            asked_ports=_ports(port),
+            durable=durable,
+            offline=offline,
+            memory=parse_size(memory) if memory else None,
+            dry_run=dry_run,
+        )
+        data: dict[str, Any] = {
+            "sandbox": box.name,
+            "engines": [asdict(e) for e in result.engines],
+            "steps": [asdict(s) for s in result.steps],
+        }
+        if dry_run:
+            out.result(
+                data,
+                table(("ENGINE", "STEP", "CAUSE"), [(s.engine, s.action, s.cause) for s in result.steps]),
+            )
+            return
+        data["failed"] = [{"engine": n, **e.as_json()} for n, e in result.failed.items()]
+        data["timings"] = {n: dict(s.phases) for n, s in result.started.items()}
+        shown: list[Any] = [_engine_table(result.engines), *_notes(result.engines)]
+        if timings and result.started:
+            shown += ["", _timings(result)]
+        if not result.failed:
+            suffix = f" --name {box.name}" if box.name != "default" else ""
+            shown += [
+                f"Next: sandbox shell {result.engines[0].name}{suffix}, sandbox env{suffix}, sandbox exercise list"
+            ]
+        out.result(data, *shown)
+        _raise_failures(result)
+
+
+def _raise_failures(result: UpResult) -> None:
+    from sandbox.errors import EnvironmentRefusedError
+
+    errors = list(result.failed.values())
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise EnvironmentRefusedError(
+            f"{len(errors)} engines did not start: {', '.join(result.failed)}.",
+            code="engines-failed",
+            detail="\n".join(f"{n}: {e.title}\n{e.detail}".rstrip() for n, e in result.failed.items()),
+            actions=list(dict.fromkeys(a for e in errors for a in e.actions)),
+        )
+
+
+def down(
+    engines: Engines = None,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete the data too.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Every sandbox, not just one.")] = False,
+    name: Name = None,
+    as_json: AsJson = False,
+) -> None:
+    """Stop engines; their data are kept."""
+    with command("down", as_json=as_json) as out:
+        from sandbox.sandbox import Sandbox
+        from sandbox.state import names
+
+        stopped = []
+        for one in names() if every else [name]:
+            box = Sandbox(name=one, sink=out.sink)
+            stopped += [{"sandbox": box.name, "engine": e} for e in box.down(engines, delete=delete)]
+        listed = ", ".join(s["engine"] if not every else f"{s['sandbox']}/{s['engine']}" for s in stopped)
+        kept = "Data deleted." if delete else "Data kept: `sandbox up` goes on with them."
+        text = f"Stopped: {listed}. {kept}" if stopped else f"Nothing ran. {kept if delete else ''}".rstrip()
+        out.result({"stopped": stopped, "deleted": delete}, text)
+
+
+def status(
+    engines: Engines = None,
+    counts: Annotated[bool, typer.Option("--counts/--no-counts", help="Count the rows too.")] = True,
+    name: Name = None,
+    as_json: AsJson = False,
+) -> None:
+    """What runs and is healthy now, asked afresh. Exit code 1 when an engine died or does not answer."""
+    with command("status", as_json=as_json) as out:
+        from sandbox.engines.registry import chosen
+        from sandbox.errors import NotSoError
+        from sandbox.sandbox import Sandbox
+
+        box = Sandbox(name=name, sink=out.sink)
+        found = box.status(chosen(engines))
+        healthy = [e.name for e in found if e.healthy]
+        tables = box.counts(healthy) if counts and healthy else []
+        data = {"sandbox": box.name, "engines": [asdict(e) for e in found], "tables": tables}
+        shown: list[Any] = [_engine_table(found), *_notes(found)]
+        if tables:
+            kinds = list(dict.fromkeys(t["table"] for t in tables))
+            by = {(t["engine"], t["table"]): t["rows"] for t in tables}
+            rows = [(n, *(by.get((n, k), "") for k in kinds)) for n in healthy]
+            shown += ["", table(("ROWS", *kinds), rows, right=kinds)]
+        if not found:
+            shown = [f"Sandbox {box.name!r} has no engines. Start with: sandbox up"]
+        out.result(data, *shown)
+        bad = [e for e in found if e.state in ("died", "unhealthy")]
+        if bad:
+            raise NotSoError(
+                "; ".join(f"{e.name} {e.state}: {e.problem}" for e in bad),
+                code="unhealthy",
+                actions=[f"sandbox logs {bad[0].name}", f"sandbox up {' '.join(e.name for e in bad)}"],
+            )
+
+
+def wait(
+    engines: Engines = None,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait at most.")] = 60.0,
+    name: Name = None,
+    as_json: AsJson = False,
+) -> None:
+    """Wait until engines answer a real query."""
+    with command("wait", as_json=as_json) as out:
+        from sandbox.sandbox import Sandbox
+
+        box = Sandbox(name=name, sink=out.sink)
+        box.wait(engines, timeout)
+        out.result({"sandbox": box.name, "ready": True}, "Ready.")
+
+
+def logs(
+    engine: OneEngine,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="How many of the last lines.")] = 50,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they come.")] = False,
+    name: Name = None,
+    as_json: AsJson = False,
+) -> None:
+    """The last lines an engine wrote."""
+    with command("logs", as_json=as_json) as out:
+        from sandbox.errors import UsageError
+        from sandbox.sandbox import Sandbox
+
+        if follow and as_json:
+            raise UsageError("--follow and --json exclude each other.", code="options-exclude")
+        box = Sandbox(name=name, sink=out.sink)
+        found = box.logs(engine, lines=lines, follow=follow)
+        if as_json:
+            out.result({"engine": engine, "lines": list(found)})
+            return
+        for line in found:
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()

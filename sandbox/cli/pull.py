@@ -1,0 +1,54 @@
+"""``pull``: fetch and unpack what engines need, before it is needed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sandbox.cli.options import AsJson, Engines
+from sandbox.output import command, table
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog="Example:  sandbox pull postgres redis")(pull)
+
+
+def pull(
+    engines: Engines = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Check every fetched file against its sha256.")
+    ] = False,
+    renew_lock: Annotated[
+        bool, typer.Option("--renew-lock", help="Resolve all artifacts anew and write the lock.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch and unpack all that engines need, so that `up` works without a network."""
+    with command("pull", as_json=as_json) as out:
+        from sandbox.engines.registry import chosen
+        from sandbox.runtimes.native.registry import recipe
+        from sandbox.runtimes.native.runtime import NativeRuntime
+
+        names = chosen(engines)
+        if renew_lock:
+            from sandbox.runtimes.native.renew import renew
+
+            changes = renew(sink=out.sink)
+            out.result({"changes": changes}, "\n".join(changes) or "The lock is as it was.")
+            return
+        runtime = NativeRuntime()
+        if verify:
+            from sandbox.runtimes.native.fetch import verify as verify_files
+
+            bad = verify_files(None, cache=runtime.cache, sink=out.sink, remove=True)
+            for one in bad:
+                state = f"has sha256 {one.found}" if one.found else "is missing"
+                out.say(f"{one.path.name} {state}, {one.artifact.sha256} is right; it is fetched again.")
+        runtime.fetch(names, out.sink, offline=False)
+        rows = []
+        for name in names:
+            runtime.installed(name, out.sink, offline=False)
+            rows.append((name, recipe(name).product))
+        data = {"engines": [{"name": n, "product": p} for n, p in rows], "cache": str(runtime.cache)}
+        out.result(data, table(("ENGINE", "PRODUCT"), rows), f"Everything is in {runtime.cache}.")
