@@ -9,7 +9,7 @@ from typing import Any
 
 from sandbox.events import Done, Event, Failed, Phase, Progress, Said, Warned
 
-_QUIET_PHASES = {"install", "copy", "secure", "stop"}
+_QUIET_PHASES = {"install", "spawn", "copy", "secure", "stop", "initialise"}
 """Phases that are not worth a line of their own unless they take long."""
 _LONG = 1.0
 

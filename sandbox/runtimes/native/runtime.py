@@ -254,7 +254,7 @@ class NativeRuntime:
             if found.first_password
             else endpoint
         )
-        running = self._launch(seat.build_run, log, seat.mark, found, context, clock, phase="first start")
+        running = self._launch(seat.build_run, log, seat.mark, found, context, clock)
         self._await(running, log, engine, [endpoint, first], clock, context, found, phase="first start")
         engine.secure(first, endpoint, context.credentials)
         with clock.phase("load"):
@@ -301,9 +301,8 @@ class NativeRuntime:
         found: Recipe,
         context: Context,
         clock: Clock,
-        phase: str = "start",
     ) -> subprocess.Popen[bytes]:
-        with clock.phase(phase):
+        with clock.phase("spawn"):
             spec = found.service(context)
             self._write_files(spec)
             log.parent.mkdir(parents=True, exist_ok=True)
