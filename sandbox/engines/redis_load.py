@@ -35,13 +35,17 @@ from sandbox.events import Progress, Sink
 if TYPE_CHECKING:
     from sandbox.datasets import Dataset
 
-_OURS = ("customer:*", "customers", "customers:*", "employee:*", "employees")
-_OURS += ("order:*", "orders", "orders:*", "products:sold")
+_OURS = (
+    *("customer:*", "customers", "customers:*", "employee:*", "employees"),
+    *("order:*", "orders", "orders:*", "products:sold"),
+)
 
 _ROWS = {"customers": "customer:*", "employees": "employee:*", "orders": "order:*:line:*"}
 
-_HEADER = ("orderdate", "duedate", "shipdate", "employeeid", "customerid")
-_HEADER += ("subtotal", "taxamt", "freight", "totaldue")
+_HEADER = (
+    *("orderdate", "duedate", "shipdate", "employeeid", "customerid"),
+    *("subtotal", "taxamt", "freight", "totaldue"),
+)
 
 _LINE = ("productid", "orderqty", "unitprice", "unitpricediscount", "linetotal")
 
