@@ -96,7 +96,7 @@ def _folders() -> Iterator[Finding]:
                 yield Finding(
                     subject,
                     "problem",
-                    f"{closed[-1]} keeps the user {process.lesser_user()!r} out, as whom engines run under root",
+                    f"{closed[-1]} keeps out the user {process.lesser_user()!r}, as whom engines run",
                     f"export {variable} to a folder that others may enter",
                 )
 
@@ -124,14 +124,17 @@ def _room() -> Iterator[Finding]:
 
 
 def _java() -> Iterator[Finding]:
-    from sandbox.runtimes.native.java import local_java
+    from sandbox.runtimes.native.java import find_java
 
-    majors = sorted({major for n in NAMES for major in recipe(n).java})
-    found = local_java(majors)
-    if found is None:
-        yield Finding("java", "note", "no fitting Java here; one is fetched (58 MB) when an engine needs it")
-    else:
-        yield Finding("java", "ok", f"Java {found.version} in {found.home}")
+    asked = {recipe(name).java: name for name in reversed(NAMES) if recipe(name).java}
+    for majors, name in asked.items():
+        fits = " or ".join(str(major) for major in majors)
+        try:
+            found = find_java(majors, cache=config.cache(), offline=True)
+        except SandboxError:
+            yield Finding("java", "note", f"no Java {fits} for {name} here; one is fetched when it is needed")
+        else:
+            yield Finding("java", "ok", f"Java {found.version} ({found.origin}) for {name}: {found.home}")
 
 
 def _artifacts() -> Iterator[Finding]:
@@ -160,7 +163,7 @@ def _libraries() -> Iterator[Finding]:
 
 
 def _ports() -> Iterator[Finding]:
-    ours = set()
+    ours: set[int] = set()
     for name in names():
         try:
             for record in State(name).engines.values():

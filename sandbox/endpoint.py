@@ -26,4 +26,5 @@ class Endpoint:
 
     def __repr__(self) -> str:
         # Reprs reach logs and test reports: keep the password out of them.
-        return f"Endpoint({self.engine} at {self.host}:{self.port}, user={self.user!r}, database={self.database!r})"
+        where = f"{self.engine} at {self.host}:{self.port}"
+        return f"Endpoint({where}, user={self.user!r}, database={self.database!r})"

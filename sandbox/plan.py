@@ -1,4 +1,4 @@
-"""From what is seen and what is wished to a list of steps, each with its cause. No I/O: `--dry-run` prints it."""
+"""From what is seen and wished to a list of steps, each with its cause. No I/O: `--dry-run` prints it."""
 
 from __future__ import annotations
 

@@ -162,7 +162,8 @@ def up(
         if not result.failed:
             suffix = f" --name {box.name}" if box.name != "default" else ""
             shown += [
-                f"Next: sandbox shell {result.engines[0].name}{suffix}, sandbox env{suffix}, sandbox exercise list"
+                f"Next: sandbox shell {result.engines[0].name}{suffix}, sandbox env{suffix}, "
+                "sandbox exercise list"
             ]
         out.result(data, *shown)
         _raise_failures(result)

@@ -26,6 +26,8 @@ def pull(
 ) -> None:
     """Fetch and unpack all that engines need, so that `up` works without a network."""
     with command("pull", as_json=as_json) as out:
+        from dataclasses import asdict
+
         from sandbox.engines.registry import chosen
         from sandbox.runtimes.native.registry import recipe
         from sandbox.runtimes.native.runtime import NativeRuntime
@@ -35,7 +37,16 @@ def pull(
             from sandbox.runtimes.native.renew import renew
 
             changes = renew(sink=out.sink)
-            out.result({"changes": changes}, "\n".join(changes) or "The lock is as it was.")
+            lines = [
+                f"{change.group}: {sign}{coordinate}"
+                for change in changes
+                for sign, coordinates in (("+", change.added), ("-", change.removed))
+                for coordinate in coordinates
+            ]
+            out.result(
+                {"changes": [asdict(change) for change in changes]},
+                "\n".join(lines) or "The lock is as it was.",
+            )
             return
         runtime = NativeRuntime()
         if verify:

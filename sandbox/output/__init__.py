@@ -61,7 +61,7 @@ class Output:
             close()
 
     def result(self, data: Any, *shown: Any) -> None:
-        """The command's result: ``data`` for the envelope, ``shown`` (text or rich renderables) for people."""
+        """The command's result: ``data`` for the envelope, ``shown`` (text, rich renderables) for people."""
         self.progress_ends()
         self.data = data
         if not self.as_json:

@@ -69,9 +69,17 @@ class NativeRuntime:
         """Bring the artifacts of all engines into the cache, concurrently; then unpack them one by one
         where they are not yet unpacked."""
         from sandbox.runtimes.native.fetch import fetch
+        from sandbox.runtimes.native.java import find_java
 
+        for name in engines:
+            check_platform(name)
         groups = [group for name in engines for group in recipe(name).groups]
         self._make_cache()
+        for majors in {recipe(name).java for name in engines if recipe(name).java}:
+            try:
+                find_java(majors, cache=self.cache, offline=True)
+            except EnvironmentRefusedError:
+                groups.append(f"java-{majors[0]}")
         fetch(groups, cache=self.cache, sink=sink, offline=offline)
 
     def installed(self, engine: str, sink: Sink, *, offline: bool = True) -> Installed:
