@@ -17,6 +17,7 @@ from sandbox.datasets.reader import find_files, normalise
 from sandbox.datasets.schema import ORDERS, TABLES
 from sandbox.errors import UsageError
 
+NO_ROWS = "there are no good rows to look at"
 HALF_UNIT = Decimal("0.00005")
 """Amounts are kept with four decimals, so each may be this much off."""
 
@@ -47,11 +48,11 @@ def check(folder: Path) -> list[Finding]:
     manifest, readable_manifest = _manifest(folder)
     findings = [Finding(sentence, "passed"), readable_manifest, _same_bytes(manifest, paths)]
     with tempfile.TemporaryDirectory(prefix="sandbox-check-") as scratch:
-        findings.append(_fits(folder, Path(scratch), manifest))
-        readable = findings[-1].outcome == "passed"
-        findings += _invariants(Dataset(Path(scratch)) if readable else None)
+        actual, fits = _fits(folder, Path(scratch), manifest)
+        clean = Dataset(Path(scratch)) if actual is not None else None
+        findings += [fits, _counts(manifest, actual), *_invariants(clean)]
         if manifest is not None and manifest.scale:
-            findings += _relied_on(Dataset(Path(scratch)) if readable else None, manifest.scale)
+            findings += _relied_on(clean, manifest.scale)
     return findings
 
 
@@ -77,21 +78,28 @@ def _same_bytes(manifest: Manifest | None, paths: dict[str, Path]) -> Finding:
     return Finding(sentence, "failed" if wrong else "passed", "\n".join(wrong))
 
 
-def _fits(folder: Path, scratch: Path, manifest: Manifest | None) -> Finding:
+def _fits(folder: Path, scratch: Path, manifest: Manifest | None) -> tuple[Manifest | None, Finding]:
+    """What the files really hold (None when they cannot be read), brought to canonical form in ``scratch``."""
     sentence = "Every row fits the schema: columns, types, keys, foreign keys"
     if manifest is not None and manifest.scale == 0:
-        return Finding(sentence, "skipped", "there are no rows")
+        return None, Finding(sentence, "skipped", "there are no rows")
     try:
-        actual = normalise(folder, scratch)
+        return normalise(folder, scratch), Finding(sentence, "passed")
     except UsageError as error:
         lines = [error.title, *error.detail.splitlines()[:-1]]
-        return Finding(sentence, "failed", "\n".join(lines))
-    for name in TABLES if manifest is not None else ():
-        rows = actual.tables[name].rows
-        if manifest is not None and rows != manifest.tables[name].rows:
-            text = f"{name} has {rows} rows, {MANIFEST} says {manifest.tables[name].rows}"
-            return Finding(sentence, "failed", text)
-    return Finding(sentence, "passed")
+        return None, Finding(sentence, "failed", "\n".join(lines))
+
+
+def _counts(manifest: Manifest | None, actual: Manifest | None) -> Finding:
+    sentence = f"Each table has as many rows as {MANIFEST} says"
+    if manifest is None or actual is None:
+        return Finding(sentence, "skipped", f"no usable {MANIFEST}" if manifest is None else NO_ROWS)
+    wrong = [
+        f"{name} has {actual.tables[name].rows} rows, not {manifest.tables[name].rows}"
+        for name in TABLES
+        if actual.tables[name].rows != manifest.tables[name].rows
+    ]
+    return _finding(sentence, wrong)
 
 
 Rule = Callable[[dict[str, Any]], bool]
@@ -124,7 +132,7 @@ ORDER_SENTENCES = (
 def _invariants(dataset: Dataset | None) -> list[Finding]:
     sentences = [*(sentence for sentence, _ in LINE_RULES), *ORDER_SENTENCES]
     if dataset is None:
-        return [Finding(sentence, "skipped", "there are no good rows to look at") for sentence in sentences]
+        return [Finding(sentence, "skipped", NO_ROWS) for sentence in sentences]
     wrong: dict[str, list[str]] = {sentence: [] for sentence in sentences}
     heads: dict[int, tuple[Any, ...]] = {}
     sums: dict[int, tuple[Decimal, int]] = {}
@@ -156,7 +164,7 @@ def _relied_on(dataset: Dataset | None, scale: int) -> list[Finding]:
         f"{JOHNS * scale} customers have the first name John",
     )
     if dataset is None:
-        return [Finding(sentence, "skipped", "there are no good rows to look at") for sentence in sentences]
+        return [Finding(sentence, "skipped", NO_ROWS) for sentence in sentences]
     missing: dict[str, set[tuple[Any, ...]]] = {
         "customers": set(KNOWN_CUSTOMERS),
         "employees": set(EMPLOYEE_ROWS),

@@ -56,9 +56,9 @@ class Mistakes:
 def normalise(folder: Path, out: Path, sink: Sink = silent) -> Manifest:
     """Check the three files of ``folder`` and write them to ``out`` in canonical form, with a manifest.
 
-    A file is looked for as ``orders.csv``, ``orders/orders.csv`` and ``rawData/orders/orders.csv``. Lines keep
-    their order, but an employee follows the manager. Amounts with more than four decimals are rounded half up
-    and told of in a `Warned` event. UsageError when anything is wrong; ``out`` is then to be thrown away.
+    A file is looked for as ``orders.csv``, ``orders/orders.csv`` and ``rawData/orders/orders.csv``. Lines
+    keep their order, but an employee follows the manager. Amounts with more than four decimals are rounded
+    half up and told of in a `Warned` event. UsageError when anything is wrong: throw ``out`` away then.
     """
     paths = find_files(folder)
     mistakes = Mistakes(folder)
