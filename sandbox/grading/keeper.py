@@ -13,7 +13,7 @@ The order: ``argv env cwd folder`` (removed at the end), ``results`` (whether de
 ``seconds cpu_seconds memory_bytes processes file_bytes disk_bytes output_bytes results_bytes nice``.
 """
 # It must start in some 20 ms, hence os and open instead of pathlib; and no error may stop the clearing up.
-# ruff: noqa: PTH, S110, SIM105, BLE001
+# ruff: noqa: PTH103, PTH108, PTH116, PTH123, PTH208, S108, S606, SIM105, BLE001
 
 from __future__ import annotations
 
@@ -28,25 +28,22 @@ import subprocess
 import sys
 import time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38
 PAGE = resource.getpagesize()
 TICKS = os.sysconf("SC_CLK_TCK")
 RESULTS_FD = 3
-CLONE_NEWNS, MS_RDONLY, MS_NOSUID, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = (
-    0x20000,
-    1,
-    2,
-    32,
-    4096,
-    16384,
-    1 << 18,
-)
+CLONE_NEWNS = 0x20000
+MS_RDONLY, MS_NOSUID, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 1, 2, 32, 4096, 16384, 1 << 18
 
 
-def prctl(option, value):
+def prctl(option: int, value: int) -> bool:
     """One call of prctl(2); False where there is none."""
     try:
-        return ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) == 0
+        return bool(ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0) == 0)
     except (OSError, AttributeError):
         return False
 
@@ -56,7 +53,7 @@ class Process:
 
     __slots__ = ("cpu", "parent", "pid", "rss", "started", "threads", "zombie")
 
-    def __init__(self, pid, stat):
+    def __init__(self, pid: int, stat: bytes) -> None:
         fields = stat[stat.rindex(b")") + 2 :].split()
         self.pid = pid
         self.zombie = fields[0] == b"Z"
@@ -67,7 +64,7 @@ class Process:
         self.rss = int(fields[21]) * PAGE
 
 
-def processes():
+def processes() -> dict[int, Process]:
     """All processes of the machine by pid."""
     found = {}
     for name in os.listdir("/proc"):
@@ -80,13 +77,14 @@ def processes():
     return found
 
 
-def descendants(root):
+def descendants(root: int) -> list[Process]:
     """Everything below a process, zombies left out. Its orphans are its children: it is their subreaper."""
     table = processes()
-    children = {}
+    children: dict[int, list[Process]] = {}
     for process in table.values():
         children.setdefault(process.parent, []).append(process)
-    found, waiting = [], [root]
+    found: list[Process] = []
+    waiting = [root]
     while waiting:
         for process in children.get(waiting.pop(), ()):
             found.append(process)
@@ -94,7 +92,7 @@ def descendants(root):
     return [process for process in found if not process.zombie]
 
 
-def proportional(pid):
+def proportional(pid: int) -> int | None:
     """Bytes of memory of a process, shared pages split among those who share them; None when not told."""
     try:
         with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
@@ -106,9 +104,9 @@ def proportional(pid):
     return None
 
 
-def reap():
+def reap() -> dict[int, int]:
     """Collect every dead child; their statuses by pid."""
-    dead = {}
+    dead: dict[int, int] = {}
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -119,7 +117,7 @@ def reap():
         dead[pid] = status
 
 
-def signal_all(found, number):
+def signal_all(found: list[Process], number: int) -> None:
     for process in found:
         try:
             os.kill(process.pid, number)
@@ -127,10 +125,11 @@ def signal_all(found, number):
             continue
 
 
-def end_all(uid):
+def end_all(uid: int | None) -> tuple[dict[int, int], int]:
     """End everything below this process. First all are stopped, until a look finds no new one: a stopped
     process cannot fork, so that the kill meets them all. Returns statuses by pid and how many there were."""
-    dead, seen = {}, set()
+    dead: dict[int, int] = {}
+    seen: set[int] = set()
     until = time.monotonic() + 30
     while time.monotonic() < until:
         found = descendants(os.getpid())
@@ -150,7 +149,7 @@ def end_all(uid):
     return dead, len(seen)
 
 
-def kill_user(uid):
+def kill_user(uid: int) -> None:
     """End all processes of a user id that only the answer has, in one call that no fork can outrun."""
     pid = os.fork()
     if pid == 0:
@@ -166,7 +165,7 @@ def kill_user(uid):
         pass
 
 
-def tasks_of(uid):
+def tasks_of(uid: int) -> int:
     """Tasks that a user runs now on the whole machine."""
     count = 0
     for pid, process in processes().items():
@@ -178,12 +177,12 @@ def tasks_of(uid):
     return count
 
 
-def make_view(cover, show):
+def make_view(cover: list[str], show: list[str]) -> None:
     """In a mount namespace of this process, put an empty folder over each of ``cover``, which only root may
     enter, and in it again, read-only, those paths of ``show`` that lie below (an interpreter below /root)."""
     libc = ctypes.CDLL(None, use_errno=True)
 
-    def mount(source, target, kind, flags, data=None):
+    def mount(source: str | None, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
         encoded = [None if text is None else os.fsencode(text) for text in (source, target, kind, data)]
         if libc.mount(encoded[0], encoded[1], encoded[2], ctypes.c_ulong(flags), encoded[3]) != 0:
             number = ctypes.get_errno()
@@ -205,8 +204,8 @@ def make_view(cover, show):
         mount(None, folder, None, MS_REMOUNT | MS_RDONLY | MS_NOSUID, "mode=0755,size=64k")
 
 
-def set_limits(order):
-    def put(which, soft, hard=None):
+def set_limits(order: dict[str, Any]) -> None:
+    def put(which: int, soft: int, hard: int | None = None) -> None:
         hard = soft if hard is None else hard
         _, ceiling = resource.getrlimit(which)
         if ceiling != resource.RLIM_INFINITY:
@@ -227,7 +226,7 @@ def set_limits(order):
         put(resource.RLIMIT_NPROC, 2 * order["processes"] + tasks_of(os.geteuid()))
 
 
-def start(order, out, err, results, failure):
+def start(order: dict[str, Any], out: int, err: int, results: int, failure: int) -> int:
     """Fork the answer. In the child: own session, limits, user, folder; then become the program."""
     pid = os.fork()
     if pid:
@@ -266,7 +265,7 @@ def start(order, out, err, results, failure):
     os._exit(127)
 
 
-def tree_size(folder, most):
+def tree_size(folder: str, most: int) -> int:
     """Bytes of all files below a folder, counting stops at ``most``; at most 20,000 entries are looked at."""
     total, looked, waiting = 0, 0, [folder]
     while waiting and total <= most and looked < 20_000:
@@ -289,16 +288,18 @@ def tree_size(folder, most):
 class Watch:
     """The select loop: reads what the answer writes and looks at what it takes until it ends."""
 
-    def __init__(self, order, pid, streams, leash, bell):
+    def __init__(
+        self, order: dict[str, Any], pid: int, streams: dict[str, int], leash: int, bell: int
+    ) -> None:
         self.order, self.pid = order, pid
-        self.chunks = []  # (stream, bytes) in the order of arrival
+        self.chunks: list[tuple[str, bytes]] = []  # stream and what came, in the order of arrival
         self.sizes = {"out": 0, "err": 0, "results": 0}
         self.results_cut = False
         self.peak = 0
         self.cpu = 0.0
-        self.gone_cpu = {}
+        self.cpu_by_process: dict[tuple[int, int], float] = {}
         self.began = time.monotonic()
-        self.statuses = {}
+        self.statuses: dict[int, int] = {}
         self.selector = selectors.DefaultSelector()
         self.open = 0
         for name, fd in streams.items():
@@ -308,7 +309,7 @@ class Watch:
         self.selector.register(leash, selectors.EVENT_READ, "leash")
         self.selector.register(bell, selectors.EVENT_READ, "bell")
 
-    def run(self):
+    def run(self) -> str:
         """Until the answer ended or broke a limit; says which: ``exited``, ``time``, ``memory`` ..."""
         next_look, next_disk = 0.0, 0.25
         while True:
@@ -331,7 +332,7 @@ class Watch:
                     return "disk"
                 next_disk = elapsed + 0.25
 
-    def read(self, timeout):
+    def read(self, timeout: float) -> str:
         for key, _ in self.selector.select(timeout):
             if key.data == "bell":
                 os.read(key.fd, 4096)
@@ -353,7 +354,7 @@ class Watch:
                 return why
         return ""
 
-    def keep(self, stream, data):
+    def keep(self, stream: str, data: bytes) -> str:
         if stream == "results":
             room = self.order["results_bytes"] - self.sizes["results"]
             self.results_cut = self.results_cut or len(data) > room
@@ -365,13 +366,13 @@ class Watch:
         self.chunks.append((stream, data[: max(room, 0)]))
         return "output" if len(data) > room else ""
 
-    def look(self):
+    def look(self) -> str:
         found = descendants(os.getpid())
         tasks = sum(process.threads for process in found)
         resident = sum(process.rss for process in found)
         for process in found:
-            self.gone_cpu[process.pid, process.started] = process.cpu
-        self.cpu = sum(self.gone_cpu.values())
+            self.cpu_by_process[process.pid, process.started] = process.cpu
+        self.cpu = sum(self.cpu_by_process.values())
         if tasks > self.order["processes"]:
             return "processes"
         if self.cpu > self.order["cpu_seconds"]:
@@ -385,18 +386,18 @@ class Watch:
         self.peak = max(self.peak, resident)
         return "memory" if resident > self.order["memory_bytes"] else ""
 
-    def drain(self):
+    def drain(self) -> None:
         """What is still in the pipes once every writer is dead."""
         until = time.monotonic() + 1
         while self.open and time.monotonic() < until:
             if self.read(0.05) == "output":
                 return
 
-    def text(self, *streams):
+    def text(self, *streams: str) -> str:
         return b"".join(data for name, data in self.chunks if name in streams).decode("utf-8", "replace")
 
 
-def remove(folder):
+def remove(folder: str) -> None:
     """Remove the answer's folder, whatever it made of it: very deep, or closed to its owner."""
     try:
         shutil.rmtree(folder, ignore_errors=True)
@@ -407,7 +408,7 @@ def remove(folder):
         subprocess.run(["rm", "-rf", "--", folder], check=False, capture_output=True)
 
 
-def sweep(uid):
+def sweep(uid: int) -> None:
     """Remove what a user id that only this answer had left in the folders open to all."""
     for place in ("/dev/shm", "/tmp", "/var/tmp"):
         try:
@@ -429,7 +430,7 @@ def sweep(uid):
                     continue
 
 
-def keep(order):
+def keep(order: dict[str, Any]) -> dict[str, Any]:
     """Run the order and say how it ended."""
     if os.geteuid() == 0 and not order["uid"]:
         # The kernel limits the number of processes of every user but root. A watch alone is too slow: a fork
@@ -459,7 +460,8 @@ def keep(order):
     watch.drain()
     status = watch.statuses.get(pid, 0)
     if why == "exited" and os.WIFSIGNALED(status):
-        why = {signal.SIGXCPU: "cpu", signal.SIGXFSZ: "disk"}.get(os.WTERMSIG(status), "signalled")
+        ended_by = os.WTERMSIG(status)
+        why = "cpu" if ended_by == signal.SIGXCPU else "disk" if ended_by == signal.SIGXFSZ else "signalled"
     return {
         "end": why,
         "failure": failure,
@@ -476,7 +478,7 @@ def keep(order):
     }
 
 
-def main():
+def main() -> None:
     line = b""
     while not line.endswith(b"\n"):
         byte = os.read(0, 65536)

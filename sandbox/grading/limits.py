@@ -10,6 +10,7 @@ import json
 import os
 import random
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -97,7 +98,7 @@ class Ended:
             case "time":
                 return f"The answer was ended: it ran longer than {limits.seconds:g} seconds."
             case "cpu":
-                return f"The answer was ended: it used more than {limits.cpu_seconds:g} seconds of processor time."
+                return f"The answer was ended: it used more than {limits.cpu_seconds:g} processor seconds."
             case "memory":
                 return f"The answer was ended: it used more than {limits.memory_bytes >> 20} MiB of memory."
             case "processes":
@@ -307,10 +308,9 @@ def strongest_isolation() -> Isolation:
     if os.geteuid() != 0:
         return Isolation()
     show = program_folders()
-    closed = sorted(
-        {str(folder) for path in show for folder in Path(path).parents if not folder.stat().st_mode & 1}
-    )
-    outermost = [f for f in closed if not any(f.startswith(other + "/") for other in closed)]
+    parents = {folder for path in show for folder in Path(path).parents}
+    closed = {str(folder) for folder in parents if not folder.stat().st_mode & stat.S_IXOTH}
+    outermost = [f for f in sorted(closed) if not any(f.startswith(other + "/") for other in closed)]
     tried = Isolation(user=True, cover=tuple(outermost), show=show)
     folder = Folder.make()
     env = {**folder.environment(), "PATH": os.defpath, **python_environment()}
@@ -324,7 +324,7 @@ def strongest_isolation() -> Isolation:
         detail=f"Another user cannot read {sys.prefix}{where}. {ended.problem} {ended.shown[-500:]}".strip(),
         actions=[
             "run sandbox as a normal user",
-            "install it in a folder that every user may read, such as /opt",
+            "install it where every user may read it, such as /opt",
         ],
     )
 
