@@ -79,7 +79,7 @@ def _same_bytes(manifest: Manifest | None, paths: dict[str, Path]) -> Finding:
 
 
 def _fits(folder: Path, scratch: Path, manifest: Manifest | None) -> tuple[Manifest | None, Finding]:
-    """What the files really hold (None when they cannot be read), brought to canonical form in ``scratch``."""
+    """What the files really hold (None when unreadable), brought to canonical form in ``scratch``."""
     sentence = "Every row fits the schema: columns, types, keys, foreign keys"
     if manifest is not None and manifest.scale == 0:
         return None, Finding(sentence, "skipped", "there are no rows")

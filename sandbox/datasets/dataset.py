@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import config
-from sandbox.datasets.folders import keep_as, new_folder, refuse_unless_ours, replace, store
+from sandbox.datasets.folders import keep_as, new_folder, place, refuse_unless_ours, replace, store
 from sandbox.datasets.manifest import MANIFEST, Manifest, read_manifest
 from sandbox.datasets.schema import TABLES
 from sandbox.datasets.values import canonical_converters
@@ -140,10 +140,10 @@ class Dataset:
 
         from sandbox.datasets.generator import GENERATOR_VERSION, generate
 
-        kept = store(cache)
         # The version is in the name: two versions of the product may share one cache.
-        final = kept / f"scale-{scale}-v{GENERATOR_VERSION}"
+        final = place(cache) / f"scale-{scale}-v{GENERATOR_VERSION}"
         if not final.is_dir():
+            kept = store(cache)
             with FileLock(kept / f".{final.name}.lock"):
                 if not final.is_dir():
                     with new_folder(kept) as fresh:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,25 +17,35 @@ _PREFIX = ".new-"
 _DAY = 86_400
 
 
+def place(cache: Path | None = None) -> Path:
+    """The folder of the cache that datasets are kept in, there or not."""
+    return (cache or config.cache()) / "datasets"
+
+
 def store(cache: Path | None = None) -> Path:
-    """The folder of the cache that datasets are kept in; made when it is not there."""
-    folder = (cache or config.cache()) / "datasets"
+    """The same, made when it is not there; EnvironmentRefusedError when nothing can be written to it."""
+    folder = place(cache)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise EnvironmentRefusedError(
-            f"{folder} cannot be made.",
-            code="cache-refused",
-            detail=str(error),
-            actions=["export SANDBOX_CACHE=DIR  # a folder that you can write to"],
-        ) from error
+        raise _refused(folder, error.strerror) from error
+    if not os.access(folder, os.W_OK):
+        raise _refused(folder, "Permission denied")
     return folder
+
+
+def _refused(folder: Path, why: str | None) -> EnvironmentRefusedError:
+    return EnvironmentRefusedError(
+        f"Nothing can be written to {folder}.",
+        code="folder-refused",
+        detail=why or "",
+        actions=["export SANDBOX_CACHE=DIR  # a folder that you can write to"],
+    )
 
 
 def kept(cache: Path | None = None) -> list[Path]:
     """Folders of all datasets in the cache, by name."""
-    folder = (cache or config.cache()) / "datasets"
-    found = (path.parent for path in folder.glob(f"*/{MANIFEST}"))
+    found = (path.parent for path in place(cache).glob(f"*/{MANIFEST}"))
     return sorted(path for path in found if not path.name.startswith("."))
 
 
@@ -48,7 +59,10 @@ def new_folder(parent: Path) -> Iterator[Path]:
         # Of a process that was killed: nothing takes a day.
         if left.stat().st_mtime < time.time() - _DAY:
             shutil.rmtree(left, ignore_errors=True)
-    path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+    try:
+        path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+    except OSError as error:
+        raise _refused(parent, error.strerror) from error
     # mkdtemp shuts everybody else out, but an engine may run as another user and read the files.
     path.chmod(0o755)
     try:

@@ -14,7 +14,7 @@ from sandbox.datasets import TABLES, Dataset
 from sandbox.datasets.check import check
 from sandbox.datasets.generator import generate
 from sandbox.datasets.known import EMPLOYEE_ROWS, KNOWN_CUSTOMERS, KNOWN_ORDER_LINES
-from sandbox.errors import UsageError
+from sandbox.errors import EnvironmentRefusedError, UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -104,6 +104,14 @@ def test_memory_does_not_grow_with_the_scale(tmp_path: Path) -> None:
 
     small, large = peak(1), peak(16)
     assert large - small < 4096, f"{small} KiB at scale 1, {large} KiB at scale 16"
+
+
+def test_a_place_that_cannot_be_written_to_is_named() -> None:
+    # /proc takes no new folder, from root neither.
+    with pytest.raises(EnvironmentRefusedError, match="Nothing can be written to /proc"):
+        Dataset.generate(Path("/proc/made"), 1)
+    with pytest.raises(EnvironmentRefusedError, match="Nothing can be written to /proc/cache/datasets"):
+        Dataset.at_scale(2, Path("/proc/cache"))
 
 
 def test_a_dataset_replaces_a_dataset_but_nothing_else(tmp_path: Path) -> None:
