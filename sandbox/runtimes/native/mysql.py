@@ -1,0 +1,273 @@
+"""MariaDB as a process of this machine, in the place of MySQL, from a jar (a zip) with its programs."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+from pathlib import Path
+
+from sandbox.engines.mysql import hashed
+from sandbox.errors import EnvironmentRefusedError
+from sandbox.events import Sink
+from sandbox.runtimes.base import ServiceSpec
+from sandbox.runtimes.native.installs import install, publish
+from sandbox.runtimes.native.process import run_as
+from sandbox.runtimes.native.recipe import Context, Installed, Recipe
+
+# In this order: each needs the tables of those before it.
+_SYSTEM_TABLES = (
+    "mariadb_system_tables.sql",
+    "mariadb_performance_tables.sql",
+    "mariadb_system_tables_data.sql",
+    "maria_add_gis_sp_bootstrap.sql",
+    "mariadb_sys_schema.sql",
+)
+
+# What the server is linked to and a small machine may lack.
+_LIBRARIES = {
+    "libcrypt.so.1": "libcrypt1",
+    "libsystemd.so.0": "libsystemd0",
+    "libstdc++.so.6": "libstdc++6",
+}
+
+# Fixed when the first folder is made, and so the same at every start on it.
+_FILES = {
+    "innodb-data-file-path": "ibdata1:5M:autoextend",
+    "innodb-log-file-size": "8M",
+    "innodb-undo-tablespaces": "2",
+    "innodb-temp-data-file-path": "ibtmp1:5M:autoextend",
+    "aria-log-file-size": "8M",
+    # It would report to its makers over the network.
+    "feedback": "OFF",
+}
+
+# Small: the dataset takes a few MiB, and the system's own cache stands behind it.
+_MEMORY = {
+    "innodb-buffer-pool-size": "24M",
+    "innodb-log-buffer-size": "2M",
+    "innodb-read-io-threads": "1",
+    "innodb-write-io-threads": "2",
+    "innodb-purge-threads": "1",
+    "innodb-buffer-pool-dump-at-shutdown": "OFF",
+    "innodb-buffer-pool-load-at-startup": "OFF",
+    "aria-pagecache-buffer-size": "2M",
+    "key-buffer-size": "1M",
+    "max-connections": "60",
+    "table-open-cache": "400",
+    "open-files-limit": "2048",
+    "thread-cache-size": "8",
+}
+
+# A commit is written to the operating system before it is answered, so it outlives a kill -9 of the
+# server; only a crash of the whole machine may lose or damage what was not yet on disk.
+_FAST = {"innodb-flush-method": "nosync", "innodb-flush-log-at-trx-commit": "2", "innodb-doublewrite": "OFF"}
+_DURABLE = {"innodb-flush-log-at-trx-commit": "1", "innodb-doublewrite": "ON", "sync-binlog": "1"}
+
+# The course types mysql and mysqldump, which MariaDB calls otherwise; and its programs read the host from
+# MYSQL_HOST only in part and the user from nowhere.
+_WRAPPER = """\
+#!/bin/sh
+# {program} with host and user from MYSQL_HOST and MYSQL_USER; options that are given win.
+here=$(dirname "$0")
+case "$1" in
+  --defaults-*|--no-defaults*|--print-defaults) first=$1; shift ;;
+  *) first= ;;
+esac
+exec "$here/{bin}/{program}" ${{first:+"$first"}} ${{MYSQL_HOST:+--host="$MYSQL_HOST"}} \\
+  ${{MYSQL_USER:+--user="$MYSQL_USER"}} "$@"
+"""
+_NAMES = {
+    "mysql": "mariadb",
+    "mariadb": "mariadb",
+    "mysqldump": "mariadb-dump",
+    "mariadb-dump": "mariadb-dump",
+    "mysqlcheck": "mariadb-check",
+    "mariadb-check": "mariadb-check",
+}
+
+
+class MySqlRecipe(Recipe):
+    """MariaDB 11.4 in the place of MySQL: it speaks MySQL's protocol and nearly its SQL."""
+
+    engine = "mysql"
+    version = "11.4.5"
+    product = "MariaDB 11.4.5"
+    groups = ("mysql",)
+    memory_mib = 150
+    disk_mib = 450
+    order = 20
+    approximation = "MariaDB 11.4 in the place of MySQL: the same protocol, nearly the same SQL."
+    lacks = frozenset(
+        {
+            "caching-sha2-password",
+            "json-type",
+            "functional-indexes",
+            "lateral",
+            "group-replication",
+            "binlog-client",
+            "explain-tree",
+        }
+    )
+    stop_seconds = 20.0
+    settle_seconds = 60.0
+    start_seconds = 60.0
+
+    def install(self, cache: Path, sink: Sink, *, offline: bool) -> Installed:
+        root = install("mysql", cache, sink=sink, offline=offline)
+        return Installed(paths={"root": root}, bin=(_names(root, cache, sink), root / "bin"))
+
+    def initialise(self, context: Context) -> None:
+        _check_libraries()
+        root = context.installed.paths["root"]
+        script = ["create database mysql;", "use mysql;", "set @auth_root_socket = null;"]
+        script += [(root / "share" / name).read_text(encoding="utf-8") for name in _SYSTEM_TABLES]
+        script += [
+            # Nobody gets in without a password.
+            "delete from mysql.global_priv where User in ('root', '');",
+            "delete from mysql.proxies_priv;",
+            "flush privileges;",
+            "create user admin@'%' identified via mysql_native_password"
+            f" using '{hashed(context.credentials.admin)}';",
+            "grant all privileges on *.* to admin@'%' with grant option;",
+        ]
+        run_as(
+            [
+                *self._program(context),
+                *_options({**_FILES, **_MEMORY, "innodb-flush-method": "nosync"}),
+                "--bootstrap",
+                "--skip-networking",
+                "--skip-ssl",
+                "--log-warnings=0",
+                "--max-allowed-packet=8M",
+                "--net-buffer-length=16K",
+            ],
+            user=context.user,
+            cwd=context.work,
+            input="\n".join(script) + "\n",
+        )
+
+    def service(self, context: Context) -> ServiceSpec:
+        certificate, key, conf = (context.work / f for f in ("server-cert.pem", "server-key.pem", "my.cnf"))
+        certificate_text, key_text = _certificate()
+        settings = {
+            **_FILES,
+            **_MEMORY,
+            **(_DURABLE if context.durable else _FAST),
+            "port": str(context.ports["main"]),
+            "bind-address": "127.0.0.1",
+            # Empty: no socket in the file system.
+            "socket": "",
+            "pid-file": str(context.work / "mariadbd.pid"),
+            "tmpdir": str(context.work),
+            "secure-file-priv": str(context.work),
+            "ssl-cert": str(certificate),
+            "ssl-key": str(key),
+            "character-set-server": "utf8mb4",
+            "default-time-zone": "+00:00",
+            "local-infile": "ON",
+            "log-warnings": "1",
+        }
+        lines = ["[mariadbd]", *(f"{name} = {value}" for name, value in settings.items())]
+        return ServiceSpec(
+            argv=[*self._program(context, conf)],
+            cwd=context.work,
+            ports=context.ports,
+            files={conf: "\n".join(lines) + "\n", certificate: certificate_text, key: key_text},
+        )
+
+    @staticmethod
+    def _program(context: Context, conf: Path | None = None) -> list[str]:
+        root = context.installed.paths["root"]
+        return [
+            str(root / "bin" / "mariadbd"),
+            f"--defaults-file={conf}" if conf else "--no-defaults",
+            *_options(
+                {
+                    "basedir": str(root),
+                    "lc-messages-dir": str(root / "share"),
+                    "character-sets-dir": str(root / "share" / "charsets"),
+                    "datadir": str(context.data),
+                }
+            ),
+        ]
+
+
+def _options(settings: dict[str, str]) -> list[str]:
+    return [f"--{name}={value}" for name, value in settings.items()]
+
+
+def _check_libraries() -> None:
+    missing = []
+    for library in _LIBRARIES:
+        try:
+            ctypes.CDLL(library)
+        except OSError:
+            missing.append(library)
+    if missing:
+        packages = " ".join(_LIBRARIES[name] for name in missing)
+        raise EnvironmentRefusedError(
+            f"MariaDB needs {' and '.join(missing)}, which this machine does not have.",
+            code="library-missing",
+            detail=f"On Debian and Ubuntu: the package {packages.replace(' ', ' and ')}."
+            + (" On Fedora: libxcrypt-compat." if "libcrypt.so.1" in missing else ""),
+            actions=[f"apt-get install {packages}", "sandbox up --runtime docker mysql"],
+        )
+
+
+def _names(root: Path, cache: Path, sink: Sink) -> Path:
+    """A folder with the client programs under the names that people know."""
+
+    def build(staging: Path) -> None:
+        for name, program in _NAMES.items():
+            script = staging / name
+            script.write_text(_WRAPPER.format(program=program, bin=f"../{root.name}/bin"), encoding="utf-8")
+            script.chmod(0o755)
+
+    digest = hashlib.sha256(_WRAPPER.encode()).hexdigest()[:8]
+    return publish(
+        cache, f"mysql-names-{root.name.rpartition('-')[2]}-{digest}", build, subject="mysql", sink=sink
+    )
+
+
+def _certificate() -> tuple[str, str]:
+    """A new self-signed certificate for this machine's loopback names and its key, both as PEM.
+
+    Left alone the server makes an RSA key at its first start, which takes it many seconds; this takes a
+    millisecond. A new one at every start: nothing secret lies in a golden copy."""
+    import datetime
+    import ipaddress
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "sandbox mysql")])
+    now = datetime.datetime.now(datetime.UTC)
+    alternatives = [
+        x509.DNSName("localhost"),
+        x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
+    ]
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=3650))
+        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    return (
+        made.public_bytes(serialization.Encoding.PEM).decode(),
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        ).decode(),
+    )
+
+
+RECIPE = MySqlRecipe()
