@@ -1,0 +1,84 @@
+"""MiniStack from its wheel, in an environment of its own, started by :mod:`.aws_server`; and the AWS CLI.
+
+Source of the variables: ``ministack/app.py`` of 1.5.33.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sandbox.engines.aws import ACCOUNT, REGION
+from sandbox.events import Sink
+from sandbox.runtimes.base import ServiceSpec
+from sandbox.runtimes.native.aws_python import python_for_engines
+from sandbox.runtimes.native.environments import environment
+from sandbox.runtimes.native.recipe import Context, Installed, Recipe
+
+SAVE_SECONDS = 1.0
+"""How long a change may wait until it is saved: about what a kill -9 loses."""
+
+
+class AwsRecipe(Recipe):
+    """One process for all services and accounts; state in JSON files, S3 objects in files of their own."""
+
+    engine = "aws"
+    version = "1.5.33"
+    product = "MiniStack 1.5"
+    groups = ("ministack", "awscli")
+    memory_mib = 90
+    disk_mib = 420
+    order = 60
+    stop_seconds = 20.0
+    start_seconds = 60.0
+    approximation = (
+        "MiniStack imitates the interfaces of AWS: no limits of throughput, no delays, one machine."
+    )
+    lacks = frozenset({"throttling", "split-shard", "table-export", "anonymous-access", "replication"})
+
+    def install(self, cache: Path, sink: Sink, *, offline: bool) -> Installed:
+        server = environment("ministack", cache, sink=sink, offline=offline)
+        cli = environment("awscli", cache, sink=sink, offline=offline)
+        python = python_for_engines(cache, sink)
+        paths = {"packages": server.packages, "cli": cli.root, "python": python.program}
+        if python.libraries:
+            paths["libraries"] = python.libraries
+        return Installed(paths, bin=(cli.bin,))
+
+    def initialise(self, context: Context) -> None:
+        """Nothing: the folders are made at the start."""
+
+    def service(self, context: Context) -> ServiceSpec:
+        paths = context.installed.paths
+        # A copy, because the user who runs it may not be able to reach our package.
+        server = context.work / "aws_server.py"
+        env = {
+            "SANDBOX_SECRET": context.credentials.admin,
+            "SANDBOX_SAVE_SECONDS": str(SAVE_SECONDS),
+            "SANDBOX_DURABLE": "1" if context.durable else "0",
+            "GATEWAY_PORT": str(context.ports["main"]),
+            "MINISTACK_HOST": "127.0.0.1",
+            "MINISTACK_ACCOUNT_ID": ACCOUNT,
+            "MINISTACK_REGION": REGION,
+            "AUTH": "true",
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(context.data / "state"),
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(context.data / "s3"),
+            "LOG_LEVEL": "WARNING",
+            # Nothing else that listens; and no Docker, where it removes containers that it takes for its own.
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            "DOCKER_HOST": f"unix://{context.work}/no-docker",
+        }
+        if "libraries" in paths:
+            env["LD_LIBRARY_PATH"] = str(paths["libraries"])
+        return ServiceSpec(
+            argv=[str(paths["python"]), "-I", "-S", str(server), str(paths["packages"])],
+            cwd=context.work,
+            ports=context.ports,
+            env=env,
+            files={server: Path(__file__).with_name("aws_server.py").read_text(encoding="utf-8")},
+        )
+
+
+RECIPE = AwsRecipe()
