@@ -472,6 +472,7 @@ def keep(order: dict[str, Any]) -> dict[str, Any]:
         "peak_bytes": watch.peak,
         "left": left if why in ("exited", "signalled") else 0,
         "output": watch.text("out"),
+        "errors": watch.text("err"),
         "shown": watch.text("out", "err"),
         "results": watch.text("results"),
         "results_cut": watch.results_cut,

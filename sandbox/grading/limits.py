@@ -67,9 +67,10 @@ class Ended:
     """How an answer ended.
 
     ``end``: ``exited``, ``signalled``, ``time``, ``cpu``, ``memory``, ``processes``, ``output``, ``disk``,
-    ``cancelled``, ``cannot-start``, ``lost`` (the watching process itself was killed). ``output`` is what it
-    wrote to standard output, ``shown`` that and standard error in the order written. ``results`` is what
-    our own executor wrote to its descriptor. ``left`` counts processes it left behind, which were ended.
+    ``cancelled``, ``cannot-start``, ``lost`` (the watching process itself was killed). ``output`` and
+    ``errors`` are what it wrote to standard output and error, ``shown`` both in the order written.
+    ``results`` is what our own executor wrote to its descriptor. ``left`` counts processes it left behind,
+    which were ended.
     """
 
     end: str
@@ -82,6 +83,7 @@ class Ended:
     left: int = 0
     failure: str = ""
     output: str = ""
+    errors: str = ""
     shown: str = ""
     results: str = ""
     results_cut: bool = False
@@ -292,9 +294,15 @@ def _take_uid() -> int:
 
 
 def program_folders() -> tuple[str, ...]:
-    """What an answer must be able to read: the interpreter, its libraries, this package, the resources."""
+    """What an answer must be able to read: interpreter, libraries, this package, fixtures, clients."""
     package = Path(__file__).resolve().parents[1]
-    found = {sys.prefix, sys.base_prefix, str(package), str(config.resources("fixtures"))}
+    found = {
+        sys.prefix,
+        sys.base_prefix,
+        str(package),
+        str(config.resources("fixtures")),
+        str(config.cache()),
+    }
     return tuple(sorted(path for path in found if Path(path).is_dir()))
 
 
