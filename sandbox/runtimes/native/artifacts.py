@@ -16,7 +16,6 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sandbox.errors import EnvironmentRefusedError, unknown_name
 
@@ -93,17 +92,19 @@ def locked(group: str) -> tuple[Artifact, ...]:
 
     Raises UsageError for a group that the lock does not have.
     """
+    if group not in group_names():
+        raise unknown_name("artifact group", group, group_names(), list_command="sandbox pull --help")
+    return read_lock(LOCKS / f"{group}.json")
+
+
+def read_lock(path: Path) -> tuple[Artifact, ...]:
+    """The artifacts in a file of the lock; none when there is no such file."""
     try:
-        text = (LOCKS / f"{group}.json").read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise unknown_name(
-            "artifact group", group, group_names(), list_command="sandbox pull --help"
-        ) from None
-    return tuple(_artifact(entry) for entry in json.loads(text)["artifacts"])
-
-
-def _artifact(entry: dict[str, Any]) -> Artifact:
-    return Artifact(**{**entry, "python": tuple(entry.get("python", ()))})
+        return ()
+    entries = json.loads(text)["artifacts"]
+    return tuple(Artifact(**{**entry, "python": tuple(entry.get("python", ()))}) for entry in entries)
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""One file over the network: resumed where it broke off, hashed on its way, tried again when that may help."""
+"""One file over the network: resumed where it broke off, hashed on its way, retried when that may help."""
 
 from __future__ import annotations
 

@@ -76,9 +76,28 @@ WANTED: dict[str, Jars | Wheels] = {
             "org.apache.tinkerpop:gremlin-server:3.8.1",
             "org.apache.tinkerpop:tinkergraph-gremlin:3.8.1",
         ),
+        leave_out=(
+            *_FOREIGN,
+            # Test tools that it declares as if it needed them, and what those bring.
+            r"(org\.mockito|net\.bytebuddy|org\.objenesis|io\.github\.hakky54:logcaptor|commons-io)",
+            r"(ch\.qos\.logback|org\.apache\.logging\.log4j|org\.slf4j:jul-to-slf4j)",
+            # The Groovy console and what it draws in: the server runs scripts only.
+            r"org\.apache\.groovy:groovy-(console|groovysh|json|swing|templates|xml):",
+            r"(jline|org\.apache\.ivy|org\.abego\.treelayout|com\.github\.javaparser)",
+            # Protocols and transports of netty-all that it does not speak.
+            r"io\.netty:netty-codec-(haproxy|memcache|mqtt|redis|smtp|stomp|xml):",
+            r"io\.netty:netty-transport-(rxtx|sctp|udt):",
+        ),
+    ),
+    # Its log on standard error, for Gremlin Server, which speaks to version 1.7 of the interface.
+    "slf4j-simple": Jars(("org.slf4j:slf4j-simple:1.7.25",), closure=False),
+    "mongodb": Jars(
+        (
+            "de.bwaldvogel:mongo-java-server:1.47.0",
+            "de.bwaldvogel:mongo-java-server-h2-backend:1.47.0",
+        ),
         leave_out=_FOREIGN,
     ),
-    "mongodb": Jars(("de.bwaldvogel:mongo-java-server:1.47.0",), leave_out=_FOREIGN),
     # The compiler for our own small Java sources. Cassandra brings the same jar: one download.
     "ecj": Jars(("org.eclipse.jdt:ecj:3.33.0",), closure=False),
     "ministack": Wheels("ministack[full]==1.5.33", closure=True),
