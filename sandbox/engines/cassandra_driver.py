@@ -1,0 +1,116 @@
+"""How we use the driver: quietly, and with no more of it than a task needs.
+
+Two ways to a server. :func:`session` is the driver as a person knows it, a ``Cluster`` and its ``Session``.
+:class:`Wire` is one of the connections such a cluster is made of, without the cluster's pools, threads and
+queries about the topology: a tenth of the cost, for probes and passwords while everything else is starting.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from sandbox.endpoint import Endpoint
+
+PROTOCOL = 5
+"""The native protocol of Cassandra 4.0 and later. Fixed, so that no connection is spent on finding it out."""
+
+REQUEST_SECONDS = 60.0
+
+
+@cache
+def driver() -> Any:
+    """The module ``cassandra.cluster``, silent: the driver logs as warnings what it also raises, and Python
+    prints warnings of loggers that nobody has set up."""
+    logging.getLogger("cassandra").addHandler(logging.NullHandler())
+    from cassandra import cluster
+
+    return cluster
+
+
+@contextmanager
+def session(endpoint: Endpoint, *, keyspace: str | None = None) -> Iterator[Any]:
+    """A driver ``Session`` on one node; its threads have ended when the context has."""
+    cluster = make_cluster(endpoint)
+    try:
+        yield cluster.connect(keyspace or None)
+    finally:
+        cluster.shutdown()
+
+
+def make_cluster(endpoint: Endpoint) -> Any:
+    """A ``Cluster`` for one node: no discovery, no heartbeats, no schema metadata (``system_schema`` and
+    ``DESCRIBE`` tell it better). The caller shuts it down."""
+    module = driver()
+    from cassandra.auth import PlainTextAuthProvider
+    from cassandra.policies import RoundRobinPolicy
+
+    profile = module.ExecutionProfile(
+        load_balancing_policy=RoundRobinPolicy(), request_timeout=REQUEST_SECONDS
+    )
+    return module.Cluster(
+        [endpoint.host],
+        port=endpoint.port,
+        protocol_version=PROTOCOL,
+        auth_provider=PlainTextAuthProvider(endpoint.user, endpoint.password),
+        execution_profiles={module.EXEC_PROFILE_DEFAULT: profile},
+        compression=False,
+        connect_timeout=10,
+        control_connection_timeout=10,
+        idle_heartbeat_interval=0,
+        schema_metadata_enabled=False,
+        token_metadata_enabled=False,
+        executor_threads=2,
+    )
+
+
+class Wire:
+    """One connection of the driver, for statements without parameters. Errors are the driver's own."""
+
+    def __init__(self, endpoint: Endpoint, *, seconds: float = 2.0) -> None:
+        module = driver()
+        from cassandra.auth import PlainTextAuthProvider
+        from cassandra.connection import DefaultEndPoint
+
+        self._seconds = seconds
+        kind = module.DefaultConnection
+        kind.initialize_reactor()
+        authenticator = PlainTextAuthProvider(endpoint.user, endpoint.password).new_authenticator(
+            endpoint.host
+        )
+        self._connection = kind.factory(
+            DefaultEndPoint(endpoint.host, endpoint.port),
+            seconds,
+            authenticator=authenticator,
+            protocol_version=PROTOCOL,
+            compression=False,
+        )
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        """Run one statement; its rows, or none."""
+        from cassandra import ConsistencyLevel
+        from cassandra.protocol import QueryMessage
+
+        answer = self._connection.wait_for_response(
+            QueryMessage(statement, ConsistencyLevel.ONE), timeout=self._seconds
+        )
+        return list(answer.parsed_rows or ())
+
+    def __enter__(self) -> Wire:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._connection.close()
+
+
+def name(identifier: str) -> str:
+    """An identifier as CQL text, quoted."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def text(value: str) -> str:
+    """A string as CQL text, quoted."""
+    return "'" + value.replace("'", "''") + "'"
