@@ -118,7 +118,7 @@ class Gate:
     async def _http(self, scope: Any, receive: Any, send: Any) -> None:
         headers = dict(scope["headers"])
         authorization = headers.get(b"authorization", b"")
-        refuse = functools.partial(_refuse, send, json_client=b"x-amz-target" in headers)
+        refuse = functools.partial(_refuse, send, as_xml=_speaks_xml(headers))
         if scope["path"].startswith(("/_ministack", "/_localstack", "/_aws")):
             if not hmac.compare_digest(authorization, self.token):
                 await refuse("AccessDenied", "This path is the administrator's.")
@@ -172,11 +172,17 @@ def _changes(scope: Any, headers: dict[bytes, bytes]) -> bool:
     return scope["method"] not in ("GET", "HEAD", "OPTIONS")
 
 
-async def _refuse(send: Any, code: str, message: str, *, json_client: bool, status: int = 403) -> None:
-    if json_client:
-        kind, body = b"application/x-amz-json-1.0", json.dumps({"__type": code, "message": message})
-    else:
+def _speaks_xml(headers: dict[bytes, bytes]) -> bool:
+    """Whether the client expects errors in XML: S3's, and those that send forms (the Query protocol)."""
+    form = headers.get(b"content-type", b"").startswith(b"application/x-www-form-urlencoded")
+    return form or _signed_for(headers.get(b"authorization", b"")) in ("", "s3")
+
+
+async def _refuse(send: Any, code: str, message: str, *, as_xml: bool, status: int = 403) -> None:
+    if as_xml:
         kind, body = b"application/xml", f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    else:
+        kind, body = b"application/x-amz-json-1.0", json.dumps({"__type": code, "message": message})
     headers = [(b"content-type", kind), (b"x-amzn-errortype", code.encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body.encode()})
