@@ -21,7 +21,7 @@ from sandbox.errors import EnvironmentRefusedError, NotSoError, SandboxError, Us
 from sandbox.events import Done, Failed, Phase, Sink, Warned, silent
 from sandbox.plan import Seen, Step, Wish, plan_up, starts
 from sandbox.runtimes.base import Started
-from sandbox.runtimes.native import ports
+from sandbox.runtimes.native import ports, process
 from sandbox.runtimes.native.registry import recipe
 from sandbox.runtimes.native.runtime import NativeRuntime
 from sandbox.state import Seat, State
@@ -203,8 +203,12 @@ class Sandbox:
                 raise UsageError(f"--port names {name}, which is not brought up.", code="port-without-engine")
         if dry_run:
             return self._up(wanted, dataset, asked, durable, offline, memory, dry_run=True)
-        with self.state.locked(self.sink):
+        with self.state.locked(self.sink), process.marked(self._helpers_mark):
             return self._up(wanted, dataset, asked, durable, offline, memory, dry_run=False)
+
+    @property
+    def _helpers_mark(self) -> str:
+        return f"{config.home() / self.name}:up"
 
     def _up(
         self,
@@ -382,6 +386,7 @@ class Sandbox:
                 if delete:
                     shutil.rmtree(state.root / "engines" / name, ignore_errors=True)
                     state.forget(name)
+            self._end_helpers()
             if there:
                 state.save()
             if delete and not state.engines:
@@ -389,8 +394,14 @@ class Sandbox:
                 self._state = None
             return [name for name, did in zip(there, ran, strict=True) if did]
 
+    def _end_helpers(self) -> None:
+        """What a killed ``up`` had started and not waited for: initdb, cp and the like."""
+        for stray in process.strays(self._helpers_mark):
+            process.stop(stray, seconds=0.5)
+
     def _down_blind(self, wanted: Sequence[str]) -> list[str]:
         ran = [name for name in wanted if self.runtime.stop(self._blank_seat(name), self.sink)]
+        self._end_helpers()
         self.sink(Warned(f"The state file of sandbox {self.name!r} cannot be read; it was left as it is."))
         return ran
 

@@ -173,7 +173,7 @@ class State:
     def _document(self, path: Path) -> dict[str, Any]:
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return {}
         except PermissionError as problem:
             raise EnvironmentRefusedError(

@@ -1,4 +1,4 @@
-"""What all tests share: a home of their own, one running sandbox for the session, and proof of a clean end."""
+"""What all tests share: a home of their own, one sandbox for the session, and proof of a clean end."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def sandbox(session_home: Path) -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 def engine_up(sandbox: Sandbox) -> Callable[[str], tuple[Engine, Endpoint]]:
-    """``engine_up("postgres")``: the engine, running and loaded in the session's sandbox, and its endpoint."""
+    """``engine_up("postgres")``: the engine, up and loaded in the session's sandbox, and its endpoint."""
 
     def up(name: str) -> tuple[Engine, Endpoint]:
         if name not in sandbox.running():

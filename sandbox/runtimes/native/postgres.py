@@ -105,6 +105,12 @@ class PostgresRecipe(Recipe):
         finally:
             password.unlink(missing_ok=True)
 
+    def recover(self, context: Context) -> None:
+        # PostgreSQL looks only at whether the pid in its lock file exists. A killed server whose parent has
+        # not asked about it yet does, and so may, after a restart of the machine, somebody else's process.
+        lock = context.data / "postmaster.pid"
+        lock.unlink(missing_ok=True)
+
     def service(self, context: Context) -> ServiceSpec:
         conf, hba, ident = (context.work / f for f in ("postgresql.conf", "pg_hba.conf", "pg_ident.conf"))
         settings = {

@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,10 @@ from sandbox.config import is_root
 from sandbox.errors import BugError, EnvironmentRefusedError
 
 MARK = "SANDBOX_PROCESS"
-"""Variable in the environment of everything we start; its value names sandbox folder and engine."""
+"""Variable in the environment of everything we start; its value names sandbox folder and engine.
+
+While ``up`` works it is also in our own environment, so that the short-lived programs it runs (initdb, cp,
+pip, java) carry it, and a ``down`` after a ``kill -9`` of ``up`` finds them."""
 
 LESSER_USER = "nobody"
 
@@ -46,8 +49,22 @@ def lesser_user() -> str | None:
     return LESSER_USER if is_root() else None
 
 
+@contextlib.contextmanager
+def marked(mark: str) -> Iterator[None]:
+    """Have everything that is started meanwhile carry the mark, whoever starts it."""
+    before = os.environ.get(MARK)
+    os.environ[MARK] = mark
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(MARK, None)
+        else:
+            os.environ[MARK] = before
+
+
 def _stat_fields(line: str) -> tuple[int, str, int]:
-    """(start ticks, state, parent pid) of a /proc/<pid>/stat line; the command may hold blanks and brackets."""
+    """(start ticks, state, parent pid) of a /proc/<pid>/stat line, whose command may hold blanks."""
     rest = line.rpartition(")")[2].split()
     return int(rest[19]), rest[0], int(rest[1])
 
@@ -99,8 +116,8 @@ def environment(work: Path, extra: Mapping[str, str], mark: str = "") -> dict[st
     }
     if "LD_LIBRARY_PATH" in os.environ:
         env["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
-    if mark:
-        env[MARK] = mark
+    if mark or MARK in os.environ:
+        env[MARK] = mark or os.environ[MARK]
     env.update(extra)
     return env
 
@@ -111,7 +128,7 @@ def run_as(
     user: str | None,
     cwd: Path,
     env: Mapping[str, str] | None = None,
-    input: str | None = None,  # noqa: A002 - the name that subprocess uses
+    input: str | None = None,
     timeout: float = 120,
     mark: str = "",
 ) -> str:

@@ -121,6 +121,10 @@ class Recipe(ABC):
         """Make an empty, startable data folder with the credentials of the context. Runs programs, if it
         must, as ``context.user`` (see :func:`sandbox.runtimes.native.process.run_as`)."""
 
+    def recover(self, context: Context) -> None:  # noqa: B027 - most engines need nothing
+        """Make a data folder startable that a killed process left. Called before each start on a folder
+        that was used before, when no process of ours lives."""
+
     @abstractmethod
     def service(self, context: Context) -> ServiceSpec:
         """What to run on ``context.data``. Pure: no I/O beyond looking at the install."""

@@ -123,6 +123,10 @@ class NativeRuntime:
             rows = self._data_from_golden(seat, found, engine, installed, archive, dataset, clock, save)
         old = self._golden_credentials(seat, found)
         context = self._context(seat, installed, archive)
+        if not rows:
+            for stray in process.strays(seat.mark):
+                process.stop(stray, seconds=2)
+            found.recover(context)
         running = self._launch(seat.run, seat.log, seat.mark, found, context, clock)
         try:
             port = seat.record.ports["main"]
