@@ -34,7 +34,9 @@ _LIBRARIES = {
 _FILES = {
     "innodb-data-file-path": "ibdata1:5M:autoextend",
     "innodb-log-file-size": "8M",
-    "innodb-undo-tablespaces": "2",
+    # Steps of 64 MiB otherwise, and 10 MiB for each undo tablespace: all to be copied for every sandbox.
+    "innodb-autoextend-increment": "1",
+    "innodb-undo-tablespaces": "0",
     "innodb-temp-data-file-path": "ibtmp1:5M:autoextend",
     "aria-log-file-size": "8M",
     # It would report to its makers over the network.
@@ -48,6 +50,8 @@ _MEMORY = {
     "innodb-read-io-threads": "1",
     "innodb-write-io-threads": "2",
     "innodb-purge-threads": "1",
+    # Setting up and ending asynchronous I/O makes the kernel wait 40 ms at every start and stop.
+    "innodb-use-native-aio": "OFF",
     "innodb-buffer-pool-dump-at-shutdown": "OFF",
     "innodb-buffer-pool-load-at-startup": "OFF",
     "aria-pagecache-buffer-size": "2M",
@@ -56,6 +60,47 @@ _MEMORY = {
     "table-open-cache": "400",
     "open-files-limit": "2048",
     "thread-cache-size": "8",
+}
+
+# Statistics of statements, tables and connections, as Performance Insights shows them: on, since it cannot be
+# turned on later, and small: 18 MiB instead of 94.
+_MONITORING = {
+    "performance-schema": "ON",
+    **{
+        f"performance-schema-{name}": size
+        for name, size in {
+            "accounts-size": "20",
+            "digests-size": "200",
+            "events-stages-history-long-size": "100",
+            "events-stages-history-size": "5",
+            "events-statements-history-long-size": "200",
+            "events-statements-history-size": "10",
+            "events-transactions-history-long-size": "100",
+            "events-transactions-history-size": "5",
+            "events-waits-history-long-size": "100",
+            "events-waits-history-size": "5",
+            "hosts-size": "10",
+            "max-cond-instances": "300",
+            "max-digest-length": "512",
+            "max-file-instances": "600",
+            "max-index-stat": "300",
+            "max-metadata-locks": "500",
+            "max-mutex-instances": "2000",
+            "max-prepared-statements-instances": "50",
+            "max-program-instances": "50",
+            "max-rwlock-instances": "2000",
+            "max-socket-instances": "80",
+            "max-sql-text-length": "512",
+            "max-table-handles": "300",
+            "max-table-instances": "300",
+            "max-table-lock-stat": "100",
+            "max-thread-instances": "80",
+            "session-connect-attrs-size": "512",
+            "setup-actors-size": "20",
+            "setup-objects-size": "20",
+            "users-size": "20",
+        }.items()
+    },
 }
 
 # A commit is written to the operating system before it is answered, so it outlives a kill -9 of the
@@ -93,7 +138,7 @@ class MySqlRecipe(Recipe):
     version = "11.4.5"
     product = "MariaDB 11.4.5"
     groups = ("mysql",)
-    memory_mib = 150
+    memory_mib = 160
     disk_mib = 450
     order = 20
     approximation = "MariaDB 11.4 in the place of MySQL: the same protocol, nearly the same SQL."
@@ -152,6 +197,7 @@ class MySqlRecipe(Recipe):
         settings = {
             **_FILES,
             **_MEMORY,
+            **_MONITORING,
             **(_DURABLE if context.durable else _FAST),
             "port": str(context.ports["main"]),
             "bind-address": "127.0.0.1",
