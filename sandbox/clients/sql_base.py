@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,8 +27,9 @@ _KEYWORDS = """
 def interruptible(work: Callable[[], _T], cancel: Callable[[], None]) -> _T:
     """Do blocking work so that Ctrl-C cancels the statement on the server and not the connection.
 
-    Drivers that wait in C do not notice the signal; those in Python lose the thread of the protocol."""
-    if threading.current_thread() is not threading.main_thread():
+    Drivers that wait in C do not notice the signal; those in Python lose the thread of the protocol. Where
+    nobody sits in front of a terminal the signal ends the process, as it does elsewhere."""
+    if threading.current_thread() is not threading.main_thread() or not sys.stdin.isatty():
         return work()
     answers: list[_T] = []
     problems: list[BaseException] = []
