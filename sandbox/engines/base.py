@@ -73,6 +73,9 @@ class Engine(ABC):
         """Have one real query answered by the driver the user will use, as that user. Any exception means
         "not yet". Bounded to about two seconds; leaves no connection open."""
 
+    def warm(self, endpoint: Endpoint) -> None:  # noqa: B027 - most have nothing to do
+        """Do what the first probe would lose time with (imports, a client), while the server starts."""
+
     @abstractmethod
     def version(self, endpoint: Endpoint) -> str:
         """The server's own version, as a person would say it: ``18.6``, ``MariaDB 11.4.5``."""

@@ -353,6 +353,7 @@ class NativeRuntime:
         limit = time.monotonic() + found.start_seconds
         answered, problem, port = 0, "", context.ports["main"]
         with clock.phase(phase):
+            engine.warm(endpoints[0])
             while answered < 2:
                 if self.cancelled.is_set():
                     raise EnvironmentRefusedError("The start was interrupted.", code="interrupted")
