@@ -213,8 +213,8 @@ def _check_markers(root: str, installs: Sequence[dict[str, Any]], python: str) -
 
 
 def _size_of(url: str) -> int:
-    request = urllib.request.Request(url, method="HEAD", headers={"User-Agent": "sandbox"})  # noqa: S310
-    with urllib.request.urlopen(request, timeout=transfer.TIMEOUT) as answer:  # noqa: S310
+    head = transfer.request(url, method="HEAD")
+    with urllib.request.urlopen(head, timeout=transfer.TIMEOUT) as answer:  # noqa: S310
         return int(answer.headers["Content-Length"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import hashlib
 import http.client
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential, wait_random
 
 ATTEMPTS = 5
 TIMEOUT = 30.0
@@ -64,7 +65,7 @@ def transfer(
         for attempt in Retrying(
             retry=retry_if_exception_type(_TransientError),
             stop=stop_after_attempt(ATTEMPTS),
-            wait=wait_exponential_jitter(initial=0.2, max=3, jitter=0.3),
+            wait=wait_exponential(multiplier=0.2, max=3) + wait_random(0, 0.3),
             sleep=lambda seconds: _pause(seconds, cancel),
             reraise=True,
         ):
@@ -93,11 +94,8 @@ def _once(url: str, part: Path, size: int, tell: Callable[[int], None], cancel: 
                 digest.update(chunk)
         if have == size:
             return Received(digest.hexdigest(), have)
-        # An agent name of our own: some repositories refuse the one that Python's library gives.
-        headers = {"User-Agent": "sandbox"} | ({"Range": f"bytes={have}-"} if have else {})
-        request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the schemes pip and jgo give
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
+            with urllib.request.urlopen(request(url, have), timeout=TIMEOUT) as answer:  # noqa: S310
                 if have and not _goes_on_at(answer, have):
                     # A server without ranges, or a file:// address: from the first byte.
                     file.truncate(0)
@@ -128,6 +126,23 @@ def _once(url: str, part: Path, size: int, tell: Callable[[int], None], cancel: 
         except (http.client.HTTPException, OSError) as error:
             raise _TransientError(f"{shown(url)} broke off: {error or type(error).__name__}") from error
         return Received(digest.hexdigest(), have)
+
+
+def request(url: str, start: int = 0, method: str = "GET") -> urllib.request.Request:
+    """A request for a file from byte ``start`` on. Credentials within the address are sent as Basic ones."""
+    parts = urllib.parse.urlsplit(url)
+    login, _, host = parts.netloc.rpartition("@")
+    # An agent name of our own: some repositories refuse the one that Python's library gives.
+    made = urllib.request.Request(  # noqa: S310 - the schemes that pip and jgo give
+        urllib.parse.urlunsplit(parts._replace(netloc=host)), headers={"User-Agent": "sandbox"}, method=method
+    )
+    if start:
+        made.add_header("Range", f"bytes={start}-")
+    if login:
+        secret = base64.b64encode(urllib.parse.unquote(login).encode()).decode()
+        # Not to be given to another host that the first one sends us to.
+        made.add_unredirected_header("Authorization", f"Basic {secret}")
+    return made
 
 
 class _WriteError(Exception):
