@@ -41,15 +41,18 @@ def session(endpoint: Endpoint, *, keyspace: str | None = None) -> Iterator[Any]
         cluster.shutdown()
 
 
-def make_cluster(endpoint: Endpoint) -> Any:
+def make_cluster(endpoint: Endpoint, *, tuples: bool = False) -> Any:
     """A ``Cluster`` for one node: no discovery, no heartbeats, no schema metadata (``system_schema`` and
-    ``DESCRIBE`` tell it better). The caller shuts it down."""
+    ``DESCRIBE`` tell it better). The caller shuts it down. Rows are named tuples, or plain ``tuples``."""
     module = driver()
     from cassandra.auth import PlainTextAuthProvider
     from cassandra.policies import RoundRobinPolicy
+    from cassandra.query import named_tuple_factory, tuple_factory
 
     profile = module.ExecutionProfile(
-        load_balancing_policy=RoundRobinPolicy(), request_timeout=REQUEST_SECONDS
+        load_balancing_policy=RoundRobinPolicy(),
+        request_timeout=REQUEST_SECONDS,
+        row_factory=tuple_factory if tuples else named_tuple_factory,
     )
     return module.Cluster(
         [endpoint.host],
