@@ -1,0 +1,261 @@
+package sandbox.gremlin;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Lock;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.Function;
+import java.util.regex.Pattern;
+
+import javax.script.Bindings;
+import javax.script.SimpleBindings;
+
+import org.apache.tinkerpop.gremlin.process.traversal.TraversalSource;
+import org.apache.tinkerpop.gremlin.server.GraphManager;
+import org.apache.tinkerpop.gremlin.server.Settings;
+import org.apache.tinkerpop.gremlin.structure.Graph;
+import org.apache.tinkerpop.gremlin.structure.T;
+import org.apache.tinkerpop.gremlin.util.Gremlin;
+import org.apache.tinkerpop.gremlin.tinkergraph.structure.TinkerGraph;
+import org.apache.tinkerpop.gremlin.util.message.RequestMessage;
+
+/**
+ * The graphs there are, by the name of their traversal source, and when they are saved. {@code g} holds the
+ * dataset; {@code g_<name>} is made when it is first asked for, and forgotten some time after it became empty.
+ * {@code g_read} is {@code g}, read only; {@code g_system} tells of the server and of its graphs.
+ *
+ * The server learns of sources only: no graph has transactions that it would have to end.
+ */
+public final class Graphs implements GraphManager {
+    static final String DATASET = "g";
+    static final String READ_ONLY = "g_read";
+    static final String SYSTEM = "g_system";
+    static final String ATTEMPTS = "g_attempt_";
+
+    private static final Pattern NAMES = Pattern.compile("g(_[a-z0-9_]{1,60})?");
+    private static final int MOST_GRAPHS = 200;
+    private static final long IDLE_NANOS = TimeUnit.SECONDS.toNanos(60);
+    /** After how long a save makes new requests wait for it, so that a busy graph is saved at all. */
+    private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
+
+    private static final ReadWriteLock LOCK = new ReentrantReadWriteLock();
+    /** Held by each request while it runs. */
+    static final Lock REQUEST = LOCK.readLock();
+
+    private static volatile Graphs current;
+
+    private final Path folder = Path.of(System.getProperty("sandbox.graphs"));
+    private final boolean durable = Boolean.getBoolean("sandbox.durable");
+    private final Map<String, StoredGraph> stored = new ConcurrentHashMap<>();
+    private final Map<String, TraversalSource> sources = new ConcurrentHashMap<>();
+    private final Object saving = new Object();
+    private volatile long lastSave = System.nanoTime();
+
+    /** Made by Gremlin Server. Reads every graph in the folder that the property {@code sandbox.graphs} names. */
+    public Graphs(final Settings ignored) throws IOException {
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, "*" + StoredGraph.SUFFIX)) {
+            for (final Path file : files) {
+                final String name = file.getFileName().toString();
+                make(name.substring(0, name.length() - StoredGraph.SUFFIX.length()));
+            }
+        }
+        make(DATASET);
+        sources.put(READ_ONLY, stored.get(DATASET).readOnlySource());
+        current = this;
+    }
+
+    static Graphs current() {
+        return current;
+    }
+
+    private synchronized void make(final String name) {
+        if (stored.containsKey(name)) {
+            return;
+        }
+        try {
+            final StoredGraph graph = new StoredGraph(folder.resolve(name + StoredGraph.SUFFIX), durable);
+            stored.put(name, graph);
+            sources.put(name, graph.source());
+        } catch (final IOException problem) {
+            throw new UncheckedIOException(problem);
+        }
+    }
+
+    /** See to it that there is a graph of that name, if it can be the name of one. */
+    synchronized void want(final String name) {
+        if (name.equals(SYSTEM)) {
+            sources.put(SYSTEM, system());
+        } else if (NAMES.matcher(name).matches() && !name.equals(READ_ONLY)) {
+            if (!stored.containsKey(name) && stored.size() >= MOST_GRAPHS) {
+                forgetIdle();
+            }
+            if (stored.size() < MOST_GRAPHS) {
+                make(name);
+            }
+            if (stored.containsKey(name)) {
+                stored.get(name).lastWanted = System.nanoTime();
+            }
+        }
+    }
+
+    private void forgetIdle() {
+        final long now = System.nanoTime();
+        stored.entrySet().removeIf(each -> {
+            final StoredGraph graph = each.getValue();
+            final boolean idle = graph.empty() && !graph.changed() && now - graph.lastWanted > IDLE_NANOS
+                    && !each.getKey().equals(DATASET);
+            if (idle) {
+                sources.remove(each.getKey());
+            }
+            return idle;
+        });
+    }
+
+    private TraversalSource system() {
+        final TinkerGraph system = TinkerGraph.open();
+        system.addVertex(T.label, "server", "version", Gremlin.version());
+        stored.forEach((name, each) -> system.addVertex(T.label, "graph", "name", name,
+                "vertices", each.graph.getVerticesCount(), "edges", each.graph.getEdgesCount()));
+        return system.traversal();
+    }
+
+    /** Write the graphs that changed, if there is a moment when no request runs. */
+    void saveChanged() throws InterruptedException {
+        if (stored.values().stream().noneMatch(StoredGraph::changed)) {
+            lastSave = System.nanoTime();
+            return;
+        }
+        final boolean late = System.nanoTime() - lastSave > PATIENCE_NANOS;
+        synchronized (saving) {
+            if (late ? LOCK.writeLock().tryLock(500, TimeUnit.MILLISECONDS) : LOCK.writeLock().tryLock()) {
+                save();
+                lastSave = System.nanoTime();
+            }
+        }
+    }
+
+    /** The same for the last time: waits for requests that run, up to some milliseconds. */
+    void saveAtExit(final long millis) {
+        synchronized (saving) {
+            try {
+                if (LOCK.writeLock().tryLock(millis, TimeUnit.MILLISECONDS)) {
+                    save();
+                } else {
+                    System.err.println("A request still runs: what changed since the last save is lost.");
+                }
+            } catch (final InterruptedException | RuntimeException problem) {
+                problem.printStackTrace();
+            }
+        }
+    }
+
+    private void save() {
+        final Map<StoredGraph, byte[]> contents = new HashMap<>();
+        try {
+            try {
+                for (final StoredGraph graph : stored.values()) {
+                    if (graph.changed()) {
+                        contents.put(graph, graph.snapshot());
+                    }
+                }
+            } finally {
+                LOCK.writeLock().unlock();
+            }
+            for (final Map.Entry<StoredGraph, byte[]> each : contents.entrySet()) {
+                each.getKey().write(each.getValue());
+            }
+        } catch (final IOException problem) {
+            // A full disk must not end the server; the next turn tries again.
+            contents.keySet().forEach(StoredGraph::mark);
+            problem.printStackTrace();
+        }
+    }
+
+    // -- what Gremlin Server asks for --------------------------------------------------------------------
+
+    @Override
+    public Set<String> getTraversalSourceNames() {
+        return sources.keySet();
+    }
+
+    @Override
+    public TraversalSource getTraversalSource(final String name) {
+        return sources.get(name);
+    }
+
+    /** Sees each request once more, right before it runs: what {@link Guard} refuses never gets past here. */
+    @Override
+    public void beforeQueryStart(final RequestMessage request) {
+        Guard.refuseForAll(request);
+    }
+
+    @Override
+    public Set<String> getGraphNames() {
+        return Collections.emptySet();
+    }
+
+    @Override
+    public Graph getGraph(final String name) {
+        return null;
+    }
+
+    @Override
+    public void putGraph(final String name, final Graph graph) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public void putTraversalSource(final String name, final TraversalSource source) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public TraversalSource removeTraversalSource(final String name) {
+        return null;
+    }
+
+    @Override
+    public Bindings getAsBindings() {
+        return new SimpleBindings();
+    }
+
+    @Override
+    public void rollbackAll() {
+        // No transactions.
+    }
+
+    @Override
+    public void rollback(final Set<String> names) {
+        // No transactions.
+    }
+
+    @Override
+    public void commitAll() {
+        // No transactions.
+    }
+
+    @Override
+    public void commit(final Set<String> names) {
+        // No transactions.
+    }
+
+    @Override
+    public Graph openGraph(final String name, final Function<String, Graph> supplier) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public Graph removeGraph(final String name) {
+        return null;
+    }
+}

@@ -1,0 +1,85 @@
+"""The command line of an engine on the JVM: small heap, fast start, nothing written outside its folder.
+
+Measured on two cores, for a server that answers in half a second: the serial collector and the first compiler
+alone save a third of the CPU seconds to the first query, a class-data archive another half.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from importlib import resources
+
+from sandbox.errors import BugError
+from sandbox.runtimes.native.recipe import Context
+
+FLAGS = (
+    "-XX:+UseSerialGC",
+    # The optimising compiler costs more seconds than a small sandbox ever gets back.
+    "-XX:TieredStopAtLevel=1",
+    # Else a file of every JVM lies in /tmp, for tools that nobody points at it.
+    "-XX:-UsePerfData",
+    # Better gone, and seen to be gone, than half alive.
+    "-XX:+ExitOnOutOfMemoryError",
+    # What cannot be archived, or an archive that does not fit any more, is nothing to tell the user.
+    "-Xlog:cds=off",
+    "-Xlog:cds+dynamic=off",
+)
+
+PROPERTIES = {"java.net.preferIPv4Stack": "true", "java.awt.headless": "true", "file.encoding": "UTF-8"}
+
+
+def command(
+    context: Context,
+    main: str,
+    *arguments: str,
+    heap_mib: int,
+    first_heap_mib: int = 32,
+    flags: Sequence[str] = (),
+    properties: Mapping[str, str] | None = None,
+) -> list[str]:
+    """argv for a main class on the class path of the install: its ``paths``, jars only, in their order.
+
+    The heap begins with ``first_heap_mib`` and may grow to ``heap_mib``. Uses the class-data archive of the
+    context when there is one, and has it written at exit when the context is training.
+    """
+    java = context.installed.java
+    if java is None:
+        raise BugError(f"{main} was installed without a Java.", code="no-java")
+    work = str(context.work)
+    # Fatal errors are written beside the data, where `logs` and a person find them.
+    own = {"java.io.tmpdir": work, **PROPERTIES, **(properties or {})}
+    return [
+        str(java.executable),
+        f"-Xms{first_heap_mib}m",
+        f"-Xmx{heap_mib}m",
+        *FLAGS,
+        f"-XX:ErrorFile={work}/hs_err.log",
+        *_archive(context),
+        *flags,
+        *(f"-D{name}={value}" for name, value in own.items()),
+        "-cp",
+        os.pathsep.join(map(str, context.installed.paths.values())),
+        main,
+        *arguments,
+    ]
+
+
+def _archive(context: Context) -> list[str]:
+    if context.archive is None:
+        return []
+    if context.training:
+        return [f"-XX:ArchiveClassesAtExit={context.archive}"]
+    # "auto": a JVM that cannot use the archive starts without it, only slower.
+    return ["-Xshare:auto", f"-XX:SharedArchiveFile={context.archive}"]
+
+
+def sources(folder: str) -> dict[str, str]:
+    """Our own Java sources in ``java/<folder>``, by the path that their package asks for
+    (``sandbox/<folder>/Server.java``), as :func:`.ecj.compile_java` takes them."""
+    found = resources.files(__package__).joinpath("java", folder)
+    return {
+        f"sandbox/{folder}/{file.name}": file.read_text(encoding="utf-8")
+        for file in sorted(found.iterdir(), key=lambda file: file.name)
+        if file.name.endswith(".java")
+    }
