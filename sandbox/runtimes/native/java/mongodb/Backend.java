@@ -1,0 +1,275 @@
+package sandbox.mongodb;
+
+import de.bwaldvogel.mongo.MongoDatabase;
+import de.bwaldvogel.mongo.backend.AbstractMongoBackend;
+import de.bwaldvogel.mongo.backend.QueryResult;
+import de.bwaldvogel.mongo.bson.Document;
+import de.bwaldvogel.mongo.exception.MongoServerError;
+import de.bwaldvogel.mongo.wire.message.MongoQuery;
+import io.netty.channel.Channel;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import org.h2.mvstore.MVStore;
+
+/**
+ * mongo-java-server's commands on a store of files, with four things added: users, writes that are in the file
+ * before they are acknowledged, ordered writes that stop at the first error, and a refusal wherever the server
+ * would silently do something else than MongoDB.
+ */
+final class Backend extends AbstractMongoBackend {
+    private static final Set<String> BEFORE_LOGIN = Set.of(
+            "hello", "ismaster", "ping", "buildinfo", "whatsmyuri", "connectionstatus", "saslstart", "saslcontinue",
+            "logout", "endsessions", "getnonce");
+    private static final Set<String> READS = Set.of(
+            "find", "count", "distinct", "getmore", "killcursors", "listcollections", "listindexes", "dbstats",
+            "collstats", "validate");
+    private static final Set<String> WRITES = Set.of(
+            "insert", "update", "delete", "findandmodify", "create", "drop", "createindexes", "dropindexes",
+            "dropdatabase");
+    private static final Set<String> USERS = Set.of("createuser", "updateuser", "dropuser", "usersinfo");
+
+    private final MVStore store;
+    private final boolean sync;
+    private final Users users;
+    private final String implementation;
+
+    /** {@code sync}: force each write to the disk, not only to the file. */
+    Backend(MVStore store, boolean sync, Users users, String implementation) {
+        this.store = store;
+        this.sync = sync;
+        this.users = users;
+        this.implementation = implementation;
+        store.getMapNames().stream()
+                .filter(name -> name.startsWith(StoredDatabase.PREFIX))
+                .map(name -> name.substring(StoredDatabase.PREFIX.length(), name.indexOf('.')))
+                .distinct()
+                .forEach(this::resolveDatabase);
+    }
+
+    @Override
+    protected MongoDatabase openOrCreateDatabase(String name) {
+        return new StoredDatabase(name, getCursorRegistry(), store);
+    }
+
+    @Override
+    public QueryResult handleQuery(MongoQuery query) {
+        throw new MongoServerError(5739101, "Location5739101", "OP_QUERY is no longer supported");
+    }
+
+    @Override
+    public Document handleCommand(Channel channel, String database, String command, Document query) {
+        String name = command.toLowerCase(Locale.ROOT);
+        if (!BEFORE_LOGIN.contains(name)) {
+            authorize(channel, database, name, query);
+        }
+        switch (name) {
+            case "hello", "ismaster":
+                return hello(channel, database, query);
+            case "buildinfo":
+                return super.handleCommand(channel, database, command, query).append("implementation", implementation);
+            case "saslstart":
+                return users.start(channel, database, query);
+            case "saslcontinue":
+                return users.go(channel, query);
+            case "logout":
+                return Users.logout(channel);
+            case "connectionstatus":
+                return Users.status(channel);
+            case "endsessions":
+                return Users.ok();
+            case "listdatabases":
+                return listDatabases(channel);
+            default:
+                Refusals.check(name, query);
+                return changes(name, query)
+                        ? committed(() -> write(channel, database, name, command, query))
+                        : super.handleCommand(channel, database, command, query);
+        }
+    }
+
+    // -- who may ---------------------------------------------------------------------------------------
+
+    private void authorize(Channel channel, String database, String name, Document query) {
+        if (!users.stillThere(channel)) {
+            throw new MongoServerError(13, "Unauthorized", "Command " + name + " requires authentication");
+        }
+        boolean allowed;
+        if (name.equals("listdatabases")) {
+            allowed = true;
+        } else if (name.equals("renamecollection")) {
+            allowed = Users.may(channel, databaseOf(query.get("renameCollection")), true)
+                    && Users.may(channel, databaseOf(query.get("to")), true);
+        } else if (name.equals("aggregate")) {
+            allowed = Users.may(channel, database, false);
+            for (String target : targets(query, database)) {
+                allowed &= Users.may(channel, target, true);
+            }
+        } else {
+            allowed = READS.contains(name) && Users.may(channel, database, false)
+                    || WRITES.contains(name) && Users.may(channel, database, true)
+                    || Users.isRoot(channel);
+        }
+        if (!allowed) {
+            throw new MongoServerError(13, "Unauthorized",
+                    "not authorized on " + database + " to execute command { " + name + " }");
+        }
+    }
+
+    private static String databaseOf(Object namespace) {
+        return String.valueOf(namespace).split("\\.", 2)[0];
+    }
+
+    /** Databases that the last stage of an aggregation writes to. */
+    private static List<String> targets(Document query, String database) {
+        List<String> found = new ArrayList<>();
+        if (query.get("pipeline") instanceof Collection<?> stages) {
+            for (Object stage : stages) {
+                if (stage instanceof Document document) {
+                    for (String writer : List.of("$out", "$merge")) {
+                        if (document.containsKey(writer)) {
+                            found.add(target(document.get(writer), database));
+                        }
+                    }
+                }
+            }
+        }
+        return found;
+    }
+
+    private static String target(Object stage, String database) {
+        if (stage instanceof Document document) {
+            Object into = document.getOrDefault("into", document);
+            if (into instanceof Document place && place.get("db") instanceof String other) {
+                return other;
+            }
+        }
+        return database;
+    }
+
+    // -- what changes something --------------------------------------------------------------------------
+
+    private interface Change {
+        Document make();
+    }
+
+    private static boolean changes(String name, Document query) {
+        return WRITES.contains(name) || USERS.contains(name) || name.equals("renamecollection")
+                || name.equals("aggregate") && !targets(query, "").isEmpty();
+    }
+
+    private Document committed(Change change) {
+        try {
+            return change.make();
+        } finally {
+            // Also after an error: what came before it was done, and is told as done.
+            store.commit();
+            if (sync) {
+                store.sync();
+            }
+        }
+    }
+
+    private Document write(Channel channel, String database, String name, String command, Document query) {
+        return switch (name) {
+            case "createuser" -> users.create(database, query);
+            case "updateuser" -> users.update(database, query);
+            case "dropuser" -> users.drop(database, query);
+            case "usersinfo" -> users.info(database, query);
+            case "insert" -> inserted(super.handleCommand(channel, database, command, query), query);
+            case "update" -> oneByOne(channel, database, command, query, "updates");
+            case "delete" -> oneByOne(channel, database, command, query, "deletes");
+            default -> super.handleCommand(channel, database, command, query);
+        };
+    }
+
+    /** The server counts documents that it refused as inserted. */
+    private static Document inserted(Document answer, Document query) {
+        if (answer.get("writeErrors") instanceof Collection<?> errors && !errors.isEmpty()) {
+            int sent = ((Collection<?>) query.get("documents")).size();
+            Object first = ((Document) errors.iterator().next()).get("index");
+            boolean ordered = !Boolean.FALSE.equals(query.get("ordered"));
+            answer.put("n", ordered ? first : Integer.valueOf(sent - errors.size()));
+        }
+        return answer;
+    }
+
+    /** The server goes on after an error whether a batch is ordered or not: so it gets the parts one by one. */
+    private Document oneByOne(Channel channel, String database, String command, Document query, String parts) {
+        boolean ordered = !Boolean.FALSE.equals(query.get("ordered"));
+        int n = 0;
+        int modified = 0;
+        List<Document> upserted = new ArrayList<>();
+        List<Document> errors = new ArrayList<>();
+        int index = 0;
+        for (Object part : (Collection<?>) query.get(parts)) {
+            Document single = query.clone();
+            single.put(parts, List.of(part));
+            try {
+                Document answer = super.handleCommand(channel, database, command, single);
+                n += ((Number) answer.get("n")).intValue();
+                modified += ((Number) answer.getOrDefault("nModified", 0)).intValue();
+                collect(answer.get("upserted"), index, upserted);
+                collect(answer.get("writeErrors"), index, errors);
+            } catch (MongoServerError error) {
+                errors.add(new Document("index", index)
+                        .append("code", error.getCode())
+                        .append("errmsg", error.getMessageWithoutErrorCode()));
+            }
+            if (ordered && !errors.isEmpty()) {
+                break;
+            }
+            index++;
+        }
+        Document answer = new Document("n", n);
+        if (parts.equals("updates")) {
+            answer.put("nModified", modified);
+        }
+        if (!upserted.isEmpty()) {
+            answer.put("upserted", upserted);
+        }
+        if (!errors.isEmpty()) {
+            answer.put("writeErrors", errors);
+        }
+        return answer.append("ok", 1.0);
+    }
+
+    private static void collect(Object from, int index, List<Document> into) {
+        if (from instanceof Collection<?> found) {
+            for (Object entry : found) {
+                into.add(((Document) entry).clone().append("index", index));
+            }
+        }
+    }
+
+    // -- what the server says of itself --------------------------------------------------------------------
+
+    private Document hello(Channel channel, String database, Document query) {
+        Document answer = super.handleCommand(channel, database, "ismaster", query);
+        answer.put("isWritablePrimary", true);
+        answer.put("helloOk", true);
+        if (query.containsKey("saslSupportedMechs")) {
+            answer.put("saslSupportedMechs", List.of("SCRAM-SHA-256"));
+        }
+        return answer;
+    }
+
+    /** Databases with something in them which the connection may read. The server lists each that was asked for. */
+    private Document listDatabases(Channel channel) {
+        List<Document> found = new ArrayList<>();
+        long total = 0;
+        for (String name : listDatabaseNames().stream().sorted().toList()) {
+            MongoDatabase database = resolveDatabase(name);
+            if (database.isEmpty() || !Users.may(channel, name, false)) {
+                continue;
+            }
+            Document stats = database.handleCommand(channel, "dbstats", new Document(), this::resolveDatabase, oplog);
+            long size = ((Number) stats.get("dataSize")).longValue();
+            total += size;
+            found.add(new Document("name", name).append("sizeOnDisk", size).append("empty", false));
+        }
+        return new Document("databases", found).append("totalSize", total).append("ok", 1.0);
+    }
+}
