@@ -19,9 +19,9 @@ _POSTGRES = re.compile(
     r"""
       (?P<line>--[^\n]*)
     | (?P<block>/\*)
-    | (?P<escaped>[eE]'(?:[^'\\]|\\.|'')*(?P<escaped_end>'|\Z))
-    | (?P<string>'(?:[^']|'')*(?P<string_end>'|\Z))
-    | (?P<quoted>"(?:[^"]|"")*(?P<quoted_end>"|\Z))
+    | (?P<escaped>[eE]'(?:[^'\\]++|\\.|'')*+(?P<escaped_end>'|\Z))
+    | (?P<string>'(?:[^']++|'')*+(?P<string_end>'|\Z))
+    | (?P<quoted>"(?:[^"]++|"")*+(?P<quoted_end>"|\Z))
     | (?P<dollar>\$(?:[^\W\d]\w*)?\$)
     | (?P<word>[^\W\d][\w$]*)
     | (?P<number>\$?\d[\w.]*)
@@ -163,9 +163,9 @@ _MYSQL = re.compile(
     r"""
       (?P<line>(?:\#|--(?=\s|\Z))[^\n]*)
     | (?P<block>/\*.*?(?P<block_end>\*/|\Z))
-    | (?P<single>'(?:[^'\\]|\\.|'')*(?P<single_end>'|\Z))
-    | (?P<double>"(?:[^"\\]|\\.|"")*(?P<double_end>"|\Z))
-    | (?P<back>`(?:[^`]|``)*(?P<back_end>`|\Z))
+    | (?P<single>'(?:[^'\\]++|\\.|'')*+(?P<single_end>'|\Z))
+    | (?P<double>"(?:[^"\\]++|\\.|"")*+(?P<double_end>"|\Z))
+    | (?P<back>`(?:[^`]++|``)*+(?P<back_end>`|\Z))
     | (?P<word>[\w$]+)
     | (?P<command>\\.)
     | (?P<other>.)
@@ -174,10 +174,10 @@ _MYSQL = re.compile(
 )
 
 _MYSQL_LINES = re.compile(
-    r"(?:(?P<delimiter>delimiter)[ \t]+(?P<to>\S+)[^\n]*"
-    r"|(?:use|source|\\[.u])[ \t]+[^\n]*?"
+    r"delimiter[ \t]+(?P<to>\S+)[^\n]*"
+    r"|(?:(?:use|source|\\[.u])[ \t]+[^\n;]*?"
     r"|(?:help|status|exit|quit|clear|warnings|nowarning|\?)(?:[ \t]+[^\n;]*)?"
-    r"|\\[a-zA-Z?!+]\+?[^\n]*?)(?=;?[ \t]*\r?(?:\n|\Z))",
+    r"|\\[a-zA-Z?!+]\+?[^\n;]*?)(?=[ \t]*(?:;|\r?\n|\Z))",
     re.IGNORECASE,
 )
 """Commands of the mysql client that a line end completes, at the start of a statement."""
