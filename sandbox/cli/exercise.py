@@ -172,7 +172,7 @@ def grade(
 def run(
     exercise_ids: Exercises = None, seed: Seed = None, name: Name = None, as_json: AsJson = False
 ) -> None:
-    """The reference answer at work: its statements, their results, the grade. Without ID: all, side by side."""
+    """The reference answer at work: statements, results, the grade. Without ID all of them, side by side."""
     with command("exercise run", as_json=as_json) as out:
         from sandbox.grading import report, runner
         from sandbox.grading.lanes import by_engine
