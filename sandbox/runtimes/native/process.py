@@ -44,6 +44,27 @@ class Process:
         return found is not None and found[0] == self.ticks and found[1] not in "ZX"
 
 
+class Child:
+    """A server that we started and that outlives us."""
+
+    def __init__(self, started: subprocess.Popen[bytes]) -> None:
+        self.pid = started.pid
+        self._code: int | None = None
+        # Popen warns when it is forgotten while its process runs: here that is the purpose.
+        started.returncode = 0
+
+    def poll(self) -> int | None:
+        """Its exit code (negative: the signal that ended it), None while it runs."""
+        if self._code is None:
+            try:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+            except ChildProcessError:
+                return -signal.SIGKILL
+            if pid:
+                self._code = os.waitstatus_to_exitcode(status)
+        return self._code
+
+
 def lesser_user() -> str | None:
     """The user as whom engines run when we are root; None for everybody else."""
     return LESSER_USER if is_root() else None
@@ -183,7 +204,7 @@ def start(
     cwd: Path,
     env: Mapping[str, str],
     nice: int = 0,
-) -> subprocess.Popen[bytes]:
+) -> Child:
     """Start a server in a session of its own, its output appended to ``log``, its identity in ``record``."""
     record.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(record, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -192,17 +213,19 @@ def start(
         if nice:
             launch = ["/usr/bin/env", "nice", "-n", str(nice), *launch]
         with log.open("ab") as output:
-            return subprocess.Popen(
-                launch,
-                cwd=cwd,
-                env=dict(env),
-                stdin=descriptor,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                user=user,
-                group=_group(user),
-                extra_groups=[] if user else None,
+            return Child(
+                subprocess.Popen(
+                    launch,
+                    cwd=cwd,
+                    env=dict(env),
+                    stdin=descriptor,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                    user=user,
+                    group=_group(user),
+                    extra_groups=[] if user else None,
+                )
             )
     except OSError as problem:
         raise EnvironmentRefusedError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -313,7 +312,7 @@ class NativeRuntime:
         found: Recipe,
         context: Context,
         clock: Clock,
-    ) -> subprocess.Popen[bytes]:
+    ) -> process.Child:
         with clock.phase("spawn"):
             spec = found.service(context)
             self._write_files(spec)
@@ -340,7 +339,7 @@ class NativeRuntime:
 
     def _await(
         self,
-        running: subprocess.Popen[bytes],
+        running: process.Child,
         log: Path,
         engine: Engine,
         endpoints: Sequence[Endpoint],
