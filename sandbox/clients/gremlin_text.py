@@ -55,7 +55,7 @@ def split(text: str) -> tuple[list[str], str]:
     found: list[str] = []
     here: list[Token] = []
     depth = 0
-    everything = list(tokens(text.replace("\r\n", "\n")))
+    everything = list(tokens(text))
     for at, token in enumerate(everything):
         if token.kind == "open":
             here.append(token)
