@@ -148,7 +148,7 @@ class CqlClient(Client):
         rows: list[tuple[Any, ...]] = [("Execute CQL3 query", trace.started_at, trace.coordinator, 0)]
         for event in trace.events:
             elapsed = int(event.source_elapsed.total_seconds() * 1e6) if event.source_elapsed else 0
-            rows.append((event.description, event.datetime, event.source, elapsed))
+            rows.append((event.description, event.datetime.replace(tzinfo=None), event.source, elapsed))
         took = int(trace.duration.total_seconds() * 1e6) if trace.duration else None
         rows.append(("Request complete", None, trace.coordinator, took))
         return Result(columns, rows, text=f"Tracing session: {trace.trace_id}; elapsed in microseconds.")
@@ -273,9 +273,13 @@ def refusal(problem: Exception, statement: str) -> StatementError:
         message = found[1] if found else str(problem)
     code = re.search(r"code=(\w+) \[([^]]*)\]", str(problem))
     line = re.match(r"line (\d+):\d+", message)
+    detail = f"{code[2]} (code {code[1]})" if code else type(problem).__name__
+    required, alive = (getattr(problem, f"{which}_replicas", None) for which in ("required", "alive"))
+    if required is not None:
+        detail += f": {required} replicas must answer, alive: {alive}"
     return StatementError(
         message,
-        detail=f"{code[2]} (code {code[1]})" if code else type(problem).__name__,
+        detail=detail,
         statement=statement,
         line=int(line[1]) if line else None,
     )

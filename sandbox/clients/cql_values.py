@@ -22,7 +22,7 @@ def plain(value: Any) -> Any:
         case Time():
             return value.time()
         case Duration():
-            return str(value)
+            return _duration(value.months, value.days, value.nanoseconds)
         case OrderedMap() | dict():
             return {_key(key): plain(one) for key, one in value.items()}
         case SortedSet() | set() | frozenset():
@@ -39,3 +39,24 @@ def plain(value: Any) -> Any:
 def _key(value: Any) -> Any:
     found = plain(value)
     return str(found) if isinstance(found, list | dict) else found
+
+
+_UNITS = (
+    ("h", 3_600_000_000_000),
+    ("m", 60_000_000_000),
+    ("s", 1_000_000_000),
+    ("ms", 1_000_000),
+    ("us", 1_000),
+    ("ns", 1),
+)
+"""Units of time as CQL writes them, in nanoseconds."""
+
+
+def _duration(months: int, days: int, nanoseconds: int) -> str:
+    sign = "-" if min(months, days, nanoseconds) < 0 else ""
+    months, days, rest = abs(months), abs(days), abs(nanoseconds)
+    counts = [(months // 12, "y"), (months % 12, "mo"), (days, "d")]
+    for unit, size in _UNITS:
+        counts.append((rest // size, unit))
+        rest %= size
+    return sign + "".join(f"{count}{unit}" for count, unit in counts if count) or "0s"

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from sandbox.endpoint import Endpoint
 from sandbox.engines.base import Attempt, Credentials, Engine
-from sandbox.engines.cassandra_driver import Wire, name, session, text
+from sandbox.engines.cassandra_driver import Wire, name, prepare_driver, session, text
 from sandbox.engines.cassandra_tables import COUNTED, KEYSPACE, SHAPES
 from sandbox.events import Sink, silent
 
@@ -60,6 +60,9 @@ class CassandraEngine(Engine):
     def probe(self, endpoint: Endpoint) -> None:
         with Wire(endpoint) as wire:
             wire.rows("SELECT release_version FROM system.local")
+
+    def warm(self, endpoint: Endpoint) -> None:  # noqa: ARG002
+        prepare_driver()
 
     def version(self, endpoint: Endpoint) -> str:
         with Wire(endpoint, seconds=10) as wire:
