@@ -263,6 +263,9 @@ class Sandbox:
         self._act(slowest_first, bring, result)
         if to_start or loads:
             self.state.save()
+        if new_dataset is not None:
+            created = {s.engine for s in steps if s.action == "create"} - set(result.failed)
+            self.runtime.make_spares([self.seat(n) for n in created], new_dataset)
         result.engines = self.status(wanted, probe=False)
         for status in result.engines:
             status.kept = status.name not in to_start

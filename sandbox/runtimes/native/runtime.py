@@ -169,7 +169,7 @@ class NativeRuntime:
             # Known before the data is there: whichever of the two passwords the folder has is tried.
             seat.record.golden = golden_key
             save()
-            golden.copy(made.data, seat.data)
+            golden.take(made, seat.data)
         return made.rows
 
     def _build(
@@ -391,6 +391,16 @@ class NativeRuntime:
             detail=process.tail(log, LAST_LINES),
             actions=[f"sandbox logs {found.engine}", "sandbox doctor", f"sandbox up {found.engine}"],
         )
+
+    def make_spares(self, seats: Sequence[Seat], dataset: Dataset) -> None:
+        """Copy golden folders ahead for the next sandbox, in the background."""
+        for seat in seats:
+            found = recipe(seat.engine)
+            made = golden.find(
+                self.cache, found, golden.key(found, dataset.hash, durable=seat.record.durable)
+            )
+            if made is not None:
+                golden.make_spare(made)
 
     # -- stop, look ----------------------------------------------------------------------------------
 
