@@ -100,7 +100,7 @@ def _run(
     jars = [artifact for artifact in lacking if not artifact.is_wheel]
     # pip first: it takes a second or more before the first byte of a wheel can be asked for.
     locating: dict[Future[dict[Artifact, str]], list[Artifact]] = {
-        pool.submit(wheels.locate, batch): batch
+        pool.submit(wheels.locate, batch, cancel): batch
         for batch in wheels.batches(artifact for artifact in lacking if artifact.is_wheel)
     }
     base = maven_url() if jars else ""
@@ -162,7 +162,7 @@ def _fetch_locked(
             raise _not_there(artifact, str(error)) from error
         try:
             # pip may have credentials or certificates for the index that we do not know of.
-            got = Received(wheels.download_with_pip(artifact, part), artifact.size)
+            got = Received(wheels.download_with_pip(artifact, part, cancel), artifact.size)
         except wheels.PipFailedError as pip_error:
             raise _not_there(artifact, f"{error}\n{pip_error}") from pip_error
     if got.sha256 != artifact.sha256:

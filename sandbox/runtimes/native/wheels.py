@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -55,22 +56,34 @@ def pip_command() -> list[str]:
     return [sys.executable, "-m", "pip"]
 
 
-def run_pip(arguments: Sequence[str], env: dict[str, str] | None = None) -> None:
-    """Run pip with the user's settings; raises PipFailedError."""
+def run_pip(
+    arguments: Sequence[str], env: dict[str, str] | None = None, cancel: threading.Event | None = None
+) -> None:
+    """Run pip with the user's settings; raises PipFailedError, also when ``cancel`` ended it early."""
     environment = {name: value for name, value in os.environ.items() if name not in _NOT_OURS}
     environment |= {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PYTHONWARNINGS": "ignore"}
-    done = subprocess.run(
+    with subprocess.Popen(
         [*pip_command(), *arguments],
         env=environment | (env or {}),
-        capture_output=True,
-        text=True,
-        check=False,
-        umask=0o022,
         stdin=subprocess.DEVNULL,
-    )
-    if done.returncode:
-        lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        raise PipFailedError("\n".join(lines[-6:]))
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        umask=0o022,
+    ) as pip:
+        while True:
+            try:
+                said, _ = pip.communicate(timeout=0.2 if cancel else None)
+                break
+            except subprocess.TimeoutExpired:
+                # Without a network pip goes on trying for many seconds.
+                if cancel and cancel.is_set():
+                    pip.kill()
+            except BaseException:
+                pip.kill()
+                raise
+    if pip.returncode:
+        raise PipFailedError("\n".join([line for line in said.splitlines() if line.strip()][-6:]))
 
 
 def target_options(python: str) -> list[str]:
@@ -79,7 +92,13 @@ def target_options(python: str) -> list[str]:
     return ["--only-binary=:all:", "--implementation", "cp", "--python-version", python, *platforms]
 
 
-def report(requirements: Sequence[str], *, python: str, closure: bool = False) -> list[dict[str, Any]]:
+def report(
+    requirements: Sequence[str],
+    *,
+    python: str,
+    closure: bool = False,
+    cancel: threading.Event | None = None,
+) -> list[dict[str, Any]]:
     """pip's report on what it would install for some requirements (its ``install`` list); PipFailedError."""
     with tempfile.TemporaryDirectory(prefix="sandbox-pip-") as folder:
         file = Path(folder) / "report.json"
@@ -88,7 +107,8 @@ def report(requirements: Sequence[str], *, python: str, closure: bool = False) -
                 "install", "--dry-run", "--ignore-installed", "--no-user", "--quiet",
                 "--target", str(Path(folder) / "nowhere"), "--report", str(file),
                 *([] if closure else ["--no-deps"]), *target_options(python), *requirements,
-            ]
+            ],
+            cancel=cancel,
         )  # fmt: skip
         installs: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))["install"]
         return installs
@@ -108,18 +128,17 @@ def batches(wheels: Iterable[Artifact]) -> list[list[Artifact]]:
     return [list(batch.values()) for batch in lists]
 
 
-def locate(batch: Sequence[Artifact]) -> dict[Artifact, str]:
+def locate(batch: Sequence[Artifact], cancel: threading.Event | None = None) -> dict[Artifact, str]:
     """The addresses of some wheels on the user's index; without those that it has other bytes for."""
-    found = {
-        install["download_info"].get("archive_info", {}).get("hashes", {}).get("sha256"): install[
-            "download_info"
-        ]["url"]
-        for install in report([wheel.coordinate for wheel in batch], python=this_python())
-    }
+    wanted = [wheel.coordinate for wheel in batch]
+    found = {}
+    for install in report(wanted, python=this_python(), cancel=cancel):
+        info = install["download_info"]
+        found[info.get("archive_info", {}).get("hashes", {}).get("sha256")] = info["url"]
     return {wheel: found[wheel.sha256] for wheel in batch if wheel.sha256 in found}
 
 
-def download_with_pip(wheel: Artifact, into: Path) -> str:
+def download_with_pip(wheel: Artifact, into: Path, cancel: threading.Event | None = None) -> str:
     """Have pip fetch one wheel to the path ``into`` and return its sha256; PipFailedError."""
     with tempfile.TemporaryDirectory(dir=into.parent, prefix=".pip-") as folder:
         requirements = Path(folder) / "requirements.txt"
@@ -128,7 +147,8 @@ def download_with_pip(wheel: Artifact, into: Path) -> str:
             [
                 "download", "--quiet", "--no-deps", "--require-hashes", "--no-cache-dir", "--dest", folder,
                 *target_options(this_python()), "--requirement", str(requirements),
-            ]
+            ],
+            cancel=cancel,
         )  # fmt: skip
         files = list(Path(folder).glob("*.whl"))
         if len(files) != 1:
