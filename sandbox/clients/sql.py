@@ -15,7 +15,7 @@ from typing import Any
 
 from sandbox.clients.base import Result, StatementError
 from sandbox.clients.sql_base import SqlClient, interruptible
-from sandbox.clients.sql_split import split_mysql, split_postgres, words
+from sandbox.clients.sql_split import copy_parts, split_mysql, split_postgres, words
 from sandbox.endpoint import Endpoint
 
 
@@ -56,9 +56,7 @@ class PostgresClient(SqlClient):
             statement, vertical = statement[:-3], True
         copied = None
         if next(words(statement), "") == "copy":
-            head, _, tail = statement.partition("\n")
-            if "stdin" in list(words(head)):
-                copied, statement = tail, head
+            statement, copied = copy_parts(statement)
         yield self.run(statement, copied=copied, vertical=vertical)
 
     def run(
@@ -67,6 +65,9 @@ class PostgresClient(SqlClient):
         """Send one statement and give its result; ``copied`` are the data lines of a COPY FROM STDIN."""
         import psycopg2
 
+        if self._connection.closed:
+            # The server ended it, as psql would say; the statement gets a fresh one.
+            self.reconnect()
         connection = self._connection
         del connection.notices[:]
         extra: dict[str, Any] = {"vertical": True} if vertical else {}
@@ -89,7 +90,9 @@ class PostgresClient(SqlClient):
                         columns=columns, rows=cursor.fetchall(), text=said.rstrip("\n"), extra=extra
                     )
                 self._note_change(statement)
-                return Result(text=said + (cursor.statusmessage or ""))
+                # The driver has no words for a COPY of ours.
+                status = cursor.statusmessage if copied is None else f"COPY {cursor.rowcount}"
+                return Result(text=said + (status or ""))
             except psycopg2.Error as problem:
                 raise _postgres_error(problem, statement, "".join(connection.notices)) from problem
             except ValueError as problem:
@@ -109,13 +112,13 @@ class PostgresClient(SqlClient):
 
         endpoint = replace(
             self.endpoint,
-            database=database or self._connection.info.dbname,
+            database=database or self.endpoint.database,
             user=user or self.endpoint.user,
         )
         try:
             fresh = open_connection(endpoint)
         except psycopg2.OperationalError as problem:
-            raise StatementError(str(problem).strip(), detail="Previous connection kept") from problem
+            raise _postgres_error(problem, "", "Previous connection kept") from problem
         self._connection.close()
         self._connection, self.endpoint, self._names = fresh, endpoint, None
 
@@ -137,7 +140,8 @@ def _postgres_error(problem: Any, statement: str, notices: str) -> StatementErro
     """The server's words: ``ERROR:  relation "x" does not exist``, its detail and hint, and the line."""
     diagnosis = problem.diag
     if diagnosis.message_primary is None:
-        return StatementError(str(problem).strip() or type(problem).__name__, statement=statement)
+        title, _, more = "\n".join([str(problem).strip(), *([notices] if notices else [])]).partition("\n")
+        return StatementError(title or type(problem).__name__, detail=more, statement=statement)
     line, lines = None, [notices.rstrip("\n")] if notices else []
     if diagnosis.statement_position:
         at = int(diagnosis.statement_position) - 1
@@ -199,6 +203,8 @@ class MySqlClient(SqlClient):
         import pymysql
 
         found: list[Result] = []
+        if not self._connection.open:
+            self._reopen()
         with self._connection.cursor() as cursor:
             try:
                 interruptible(lambda: cursor.execute(statement, params), self._cancel)
@@ -230,6 +236,17 @@ class MySqlClient(SqlClient):
         if message:
             text += "\n" + (message.decode(errors="replace") if isinstance(message, bytes) else message)
         return Result(text=text, extra={"rows_affected": rows, "last_insert_id": cursor.lastrowid})
+
+    def _reopen(self) -> None:
+        """A fresh connection in place of one that the server ended, to the same database."""
+        import pymysql
+
+        from sandbox.engines.mysql import open_connection
+
+        try:
+            self._connection = open_connection(self.endpoint, database=self._database())
+        except pymysql.err.Error as problem:
+            raise _mysql_error(problem, "") from problem
 
     def _cancel(self) -> None:
         """Cancel what runs, from beside: the connection itself is waiting for its answer."""

@@ -84,7 +84,7 @@ def split_postgres(text: str) -> tuple[list[str], str]:
     """Statements as psql would send them, and the incomplete rest.
 
     A backslash command is a statement of its own, from the backslash to the end of the line. The data of a
-    ``COPY ... FROM STDIN`` belong to its statement: a newline, the lines, without the final ``\\.``."""
+    ``COPY ... FROM STDIN`` belong to its statement, after its semicolon and without the final ``\\.``."""
     found: list[str] = []
     buffer = _Buffer(0)
     position = 0
@@ -119,7 +119,7 @@ def split_postgres(text: str) -> tuple[list[str], str]:
                 data = _copy_data(text, position)
                 if data is None:
                     return found, _rest(text, buffer.start)
-                statement, position = f"{statement}\n{data[0]}", data[1]
+                statement, position = f"{statement};\n{data[0]}", data[1]
             if not buffer.empty:
                 found.append(statement)
             buffer = _Buffer(position)
@@ -153,6 +153,20 @@ def _copy_data(text: str, position: int) -> tuple[str, int] | None:
         return None
     closing = _COPY_DATA_END.search(text, line_end + 1)
     return None if closing is None else (text[line_end + 1 : closing.start()], closing.end())
+
+
+def copy_parts(statement: str) -> tuple[str, str | None]:
+    """A statement of :func:`split_postgres` as what to send and the data of its COPY (or None)."""
+    position = 0
+    while (token := _POSTGRES.match(statement, position)) is not None:
+        position = token.end()
+        if token.lastgroup == "block":
+            position = _block_comment_end(statement, token.start())
+            if position < 0:
+                break
+        elif token.lastgroup == "end":
+            return statement[: token.start()], statement[token.end() :].partition("\n")[2]
+    return statement, None
 
 
 def _rest(text: str, start: int) -> str:

@@ -140,6 +140,7 @@ class MySqlEngine(Engine):
 
 
 def _endpoint(host: str, port: int, user: str, password: str) -> Endpoint:
+    place = f"{user}:{quote(password, safe='')}@{host}:{port}/{PLACE}"
     return Endpoint(
         engine="mysql",
         host=host,
@@ -147,7 +148,8 @@ def _endpoint(host: str, port: int, user: str, password: str) -> Endpoint:
         user=user,
         password=password,
         database=PLACE,
-        url=f"mysql+pymysql://{user}:{quote(password, safe='')}@{host}:{port}/{PLACE}?charset=utf8mb4",
+        url=f"mysql://{place}",
+        options={"sqlalchemy_url": f"mysql+pymysql://{place}?charset=utf8mb4"},
     )
 
 

@@ -130,6 +130,7 @@ class PostgresEngine(Engine):
 
 
 def _endpoint(host: str, port: int, user: str, password: str) -> Endpoint:
+    place = f"{user}:{quote(password, safe='')}@{host}:{port}/{PLACE}"
     return Endpoint(
         engine="postgres",
         host=host,
@@ -137,7 +138,9 @@ def _endpoint(host: str, port: int, user: str, password: str) -> Endpoint:
         user=user,
         password=password,
         database=PLACE,
-        url=f"postgresql://{user}:{quote(password, safe='')}@{host}:{port}/{PLACE}",
+        url=f"postgresql://{place}",
+        # Which driver SQLAlchemy takes for the plain URL depends on its version.
+        options={"sqlalchemy_url": f"postgresql+psycopg2://{place}"},
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandbox.clients.sql_split import split_mysql, split_postgres
+from sandbox.clients.sql_split import copy_parts, split_mysql, split_postgres
 
 BODY = "create function f() returns int begin atomic select 1; select case when true then 2 end; end"
 
@@ -55,7 +55,7 @@ POSTGRES = {
     "\\gx sends it and is kept": ("select 1 \\gx\nselect 2;", ["select 1 \\gx", "select 2"], ""),
     "COPY takes its data along": (
         "copy t from stdin;\n1\ta;b\n2\t'\n\\.\nselect 1;",
-        ["copy t from stdin\n1\ta;b\n2\t'\n", "select 1"],
+        ["copy t from stdin;\n1\ta;b\n2\t'\n", "select 1"],
         "",
     ),
     "COPY without the end of its data is the rest": (
@@ -149,6 +149,14 @@ def test_postgres(case: str) -> None:
 def test_mysql(case: str) -> None:
     text, statements, rest = MYSQL[case]
     assert split_mysql(text) == (statements, rest)
+
+
+def test_the_data_of_a_copy_come_apart_from_its_statement() -> None:
+    text = "-- a; b\ncopy t (\n a) from stdin with (delimiter ';');\n1;2\n\\.\n"
+    [statement], rest = split_postgres(text)
+    assert rest == ""
+    assert copy_parts(statement) == ("-- a; b\ncopy t (\n a) from stdin with (delimiter ';')", "1;2\n")
+    assert copy_parts("copy t to stdout") == ("copy t to stdout", None)
 
 
 def test_a_delimiter_of_an_earlier_text_holds() -> None:
