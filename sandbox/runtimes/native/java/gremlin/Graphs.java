@@ -45,8 +45,12 @@ public final class Graphs implements GraphManager {
     private static final Pattern NAMES = Pattern.compile("g(_[a-z0-9_]{1,60})?");
     private static final int MOST_GRAPHS = 200;
     private static final long IDLE_NANOS = TimeUnit.SECONDS.toNanos(60);
+    private static final long LOOK_EVERY_MILLIS = 50;
+    private static final long AFTER_FAILURE_MILLIS = 5000;
+    /** Saving may take this part of the time: with big graphs it happens less often. */
+    private static final int SHARE = 10;
     /** After how long a save makes new requests wait for it, so that a busy graph is saved at all. */
-    private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
+    private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(2);
 
     private static final ReadWriteLock LOCK = new ReentrantReadWriteLock();
     /** Held by each request while it runs. */
@@ -129,19 +133,31 @@ public final class Graphs implements GraphManager {
         return system.traversal();
     }
 
-    /** Write the graphs that changed, if there is a moment when no request runs. */
-    void saveChanged() throws InterruptedException {
-        if (stored.values().stream().noneMatch(StoredGraph::changed)) {
-            lastSave = System.nanoTime();
-            return;
+    /**
+     * Write the graphs that changed, if there is a moment when no request runs.
+     *
+     * @return milliseconds after which to ask again.
+     */
+    long saveChanged() throws InterruptedException {
+        final long began = System.nanoTime();
+        if (!anyChanged()) {
+            lastSave = began;
+            return LOOK_EVERY_MILLIS;
         }
-        final boolean late = System.nanoTime() - lastSave > PATIENCE_NANOS;
+        final boolean late = began - lastSave > PATIENCE_NANOS;
         synchronized (saving) {
             if (late ? LOCK.writeLock().tryLock(500, TimeUnit.MILLISECONDS) : LOCK.writeLock().tryLock()) {
-                save();
                 lastSave = System.nanoTime();
+                try {
+                    save();
+                } catch (final IOException | RuntimeException problem) {
+                    // A full disk must not end the server.
+                    System.err.println("Graphs could not be saved: " + problem);
+                    return AFTER_FAILURE_MILLIS;
+                }
             }
         }
+        return LOOK_EVERY_MILLIS + SHARE * TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - began);
     }
 
     /** The same for the last time: waits for requests that run, up to some milliseconds. */
@@ -153,18 +169,42 @@ public final class Graphs implements GraphManager {
                 } else {
                     System.err.println("A request still runs: what changed since the last save is lost.");
                 }
-            } catch (final InterruptedException | RuntimeException problem) {
+            } catch (final InterruptedException | IOException | RuntimeException problem) {
                 problem.printStackTrace();
             }
         }
     }
 
-    private void save() {
+    /** Before a request is answered, in its thread: where durability is asked for, what it changed is written. */
+    private void saveBeforeAnswer() {
+        if (!durable || !anyChanged()) {
+            return;
+        }
+        REQUEST.unlock();
+        try {
+            synchronized (saving) {
+                LOCK.writeLock().lock();
+                save();
+            }
+        } catch (final IOException problem) {
+            throw new UncheckedIOException(problem);
+        } finally {
+            REQUEST.lock();
+        }
+    }
+
+    private boolean anyChanged() {
+        return stored.values().stream().anyMatch(StoredGraph::changed);
+    }
+
+    /** Needs the write lock, and gives it back as soon as the graphs are bytes. */
+    private void save() throws IOException {
         final Map<StoredGraph, byte[]> contents = new HashMap<>();
         try {
             try {
                 for (final StoredGraph graph : stored.values()) {
                     if (graph.changed()) {
+                        contents.put(graph, null);
                         contents.put(graph, graph.snapshot());
                     }
                 }
@@ -174,10 +214,9 @@ public final class Graphs implements GraphManager {
             for (final Map.Entry<StoredGraph, byte[]> each : contents.entrySet()) {
                 each.getKey().write(each.getValue());
             }
-        } catch (final IOException problem) {
-            // A full disk must not end the server; the next turn tries again.
+        } catch (final IOException | RuntimeException problem) {
             contents.keySet().forEach(StoredGraph::mark);
-            problem.printStackTrace();
+            throw problem;
         }
     }
 
@@ -239,14 +278,21 @@ public final class Graphs implements GraphManager {
         // No transactions.
     }
 
+    /** Called before a script is answered. */
     @Override
     public void commitAll() {
-        // No transactions.
+        saveBeforeAnswer();
     }
 
     @Override
     public void commit(final Set<String> names) {
-        // No transactions.
+        saveBeforeAnswer();
+    }
+
+    /** Called before bytecode is answered. */
+    @Override
+    public void onQuerySuccess(final RequestMessage request) {
+        saveBeforeAnswer();
     }
 
     @Override

@@ -12,10 +12,9 @@ import org.apache.tinkerpop.gremlin.server.Settings;
  * Gremlin Server whose graphs are kept in files: {@code Server <settings.yaml>}.
  *
  * Unlike the stock server it ends with an error when it cannot start (a port that is taken leaves that one
- * hanging), saves what changed about every second, and stops without waiting for idle network threads.
+ * hanging), saves what changed a moment after it did, and stops without waiting for idle network threads.
  */
 public final class Server {
-    private static final long SAVE_EVERY_MILLIS = 1000;
     /** How long running requests may go on when the server is told to stop. */
     private static final long DRAIN_MILLIS = 10_000;
 
@@ -30,9 +29,8 @@ public final class Server {
             System.out.println("Gremlin Server answers on " + settings.host + ":" + settings.port);
             final Graphs graphs = Graphs.current();
             Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(graphs), "save"));
-            while (true) {
-                Thread.sleep(SAVE_EVERY_MILLIS);
-                graphs.saveChanged();
+            for (long pause = 0; true; pause = graphs.saveChanged()) {
+                Thread.sleep(pause);
             }
         } catch (final Throwable problem) {
             problem.printStackTrace();
