@@ -193,10 +193,11 @@ def run(
                 echo=True,
                 cancel=cancel,
             )
-            with guard:
-                out.say(f"\n== {exercise.id}: {exercise.spec.title}")
-                for line in _graded(result):
-                    out.say(line) if isinstance(line, str) else out.console.print(line)
+            if not as_json:
+                with guard:
+                    out.say(f"\n== {exercise.id}: {exercise.spec.title}")
+                    for line in _graded(result):
+                        out.say(line) if isinstance(line, str) else out.console.print(line)
             return result
 
         results = by_engine(exercises, work)
