@@ -14,7 +14,7 @@ app = typer.Typer(
     name="sandbox",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     rich_markup_mode=None,
     help=(
         "The data services of a cloud course on your own machine: engines, fixtures and graded exercises, "

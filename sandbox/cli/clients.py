@@ -63,7 +63,7 @@ def _dotenv(value: str) -> str:
 
 
 def execute(
-    argv: Annotated[list[str], typer.Argument(metavar="-- CMD...", help="The command and its arguments.")],
+    argv: Annotated[list[str], typer.Argument(metavar="CMD", help="The command and its arguments.")],
     name: Name = None,
 ) -> None:
     """Run a command with the connection variables and the engines' own clients on its PATH.
@@ -95,11 +95,15 @@ def shell(
     engine: OneEngine,
     statement: Annotated[
         str | None,
-        typer.Option("--command", "-c", help="Execute this and exit.", show_default=False),
+        typer.Option(
+            "--command", "-c", metavar="STATEMENT", help="Execute this and exit.", show_default=False
+        ),
     ] = None,
     file: Annotated[
         Path | None,
-        typer.Option("--file", "-f", help="Execute a file and exit ('-': stdin).", show_default=False),
+        typer.Option(
+            "--file", "-f", metavar="FILE", help="Execute a file and exit ('-': stdin).", show_default=False
+        ),
     ] = None,
     python: Annotated[
         bool, typer.Option("--python", help="Our prompt over the driver, not the engine's own client.")
@@ -107,7 +111,7 @@ def shell(
     name: Name = None,
     as_json: AsJson = False,
 ) -> None:
-    """The engine's own client, or a good prompt over its driver; or execute statements and print tables."""
+    """Open a prompt: the engine's own client, or ours. With -c, -f or a pipe: execute that, print tables."""
     with command("shell", as_json=as_json) as out:
         from sandbox.clients.shell import run_shell
         from sandbox.sandbox import Sandbox

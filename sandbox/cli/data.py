@@ -27,11 +27,16 @@ def _show(out: Output, rows: list[dict[str, Any]], done: str) -> None:
 def load(
     engines: Engines = None,
     scale: Annotated[
-        int | None, typer.Option(help="Size of the dataset; 12 is the course's.", show_default=False)
+        int | None,
+        typer.Option(
+            metavar="N", help="Size of the dataset: 1, or 12 as in the course, or any.", show_default=False
+        ),
     ] = None,
     folder: Annotated[
         Path | None,
-        typer.Option("--from", help="A folder with your own files of the same tables.", show_default=False),
+        typer.Option(
+            "--from", metavar="DIR", help="A folder with your own files of the tables.", show_default=False
+        ),
     ] = None,
     name: Name = None,
     as_json: AsJson = False,

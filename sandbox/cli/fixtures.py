@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="The data that engines are loaded with: list, generate, check.")
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON envelope on stdout.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 
 
-@app.command("list", epilog="Example: sandbox fixtures list --json")
+@app.command("list", epilog="Example:  sandbox fixtures list --json")
 def list_(as_json: Json = False) -> None:
     """The shipped dataset and those in the cache, with rows and hashes."""
     from sandbox.datasets import TABLES
@@ -31,11 +31,17 @@ def list_(as_json: Json = False) -> None:
         out.result(data, table(columns, rows, right=tuple(TABLES)))
 
 
-@app.command(epilog="Example: sandbox fixtures generate --scale 12 --out course-size")
+@app.command(epilog="Example:  sandbox fixtures generate --scale 12 --out course-size")
 def generate(
-    out: Annotated[Path, typer.Option("--out", help="Folder to write to: new, empty, or a dataset's.")],
-    scale: Annotated[int, typer.Option("--scale", help="How many times 635 customers and 5,000 lines.")] = 1,
-    seed: Annotated[int | None, typer.Option("--seed", help="Another seed gives other people.")] = None,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Folder to write to: new, empty, or a dataset's.")
+    ],
+    scale: Annotated[
+        int, typer.Option("--scale", metavar="N", help="How many times 635 customers and 5,000 lines.")
+    ] = 1,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", help="Another seed gives other people.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write customers, employees, orders of any scale and a manifest; the same seed gives the same bytes."""
@@ -48,15 +54,15 @@ def generate(
         output.result(facts(made), f"{out}: {counts}; hash {made.hash}")
 
 
-@app.command(epilog="Example: sandbox fixtures check ./rawData")
+@app.command(epilog="Example:  sandbox fixtures check ./rawData")
 def check(
     folder: Annotated[
         Path | None,
-        typer.Argument(metavar="[DIR]", help="A dataset or plain CSV files; default: the shipped."),
+        typer.Argument(metavar="DIR", help="A dataset or plain CSV files; default: the shipped."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check files against manifest, schema and invariants; exit 1 when something is not so."""
+    """Check files against manifest, schema and invariants; exit code 1 when something is not so."""
     from sandbox.datasets import Dataset
     from sandbox.errors import NotSoError
     from sandbox.output import command

@@ -107,23 +107,32 @@ def wished_dataset(out: Output, scale: int | None, no_data: bool) -> Callable[[]
 def up(
     engines: Engines = None,
     scale: Annotated[
-        int | None, typer.Option(help="Size of the dataset; 12 is the course's.", show_default=False)
+        int | None,
+        typer.Option(
+            metavar="N", help="Size of the dataset: 1, or 12 as in the course, or any.", show_default=False
+        ),
     ] = None,
     no_data: Annotated[bool, typer.Option("--no-data", help="Leave the tables empty.")] = False,
     port: Annotated[
-        list[str] | None, typer.Option(metavar="ENGINE=PORT", help="Exactly this port.", show_default=False)
+        list[str] | None,
+        typer.Option(metavar="ENGINE=PORT", help="Use this port; can be repeated.", show_default=False),
     ] = None,
     memory: Annotated[
-        str | None, typer.Option(help="Refuse when the engines need more, e.g. 2g.", show_default=False)
+        str | None,
+        typer.Option(metavar="SIZE", help="Start nothing when more is needed, e.g. 2g.", show_default=False),
     ] = None,
     durable: Annotated[
         bool | None,
         typer.Option(
-            "--durable/--fast", help="Keep every acknowledged write over a crash.", show_default=False
+            "--durable/--fast",
+            help="Keep every acknowledged write over a crash, or be fast (new engines are).",
+            show_default=False,
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; change nothing.")] = False,
-    timings: Annotated[bool, typer.Option("--timings", help="Seconds by engine and phase.")] = False,
+    timings: Annotated[
+        bool, typer.Option("--timings", help="Print the seconds by engine and phase.")
+    ] = False,
     offline: Offline = False,
     name: Name = None,
     as_json: AsJson = False,
@@ -243,7 +252,9 @@ def status(
 
 def wait(
     engines: Engines = None,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait at most.")] = 60.0,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", help="How long at most; then exit code 1.")
+    ] = 60.0,
     name: Name = None,
     as_json: AsJson = False,
 ) -> None:
@@ -258,7 +269,9 @@ def wait(
 
 def logs(
     engine: OneEngine,
-    lines: Annotated[int, typer.Option("--lines", "-n", help="How many of the last lines.")] = 50,
+    lines: Annotated[
+        int, typer.Option("--lines", "-n", metavar="N", help="How many of the last lines.")
+    ] = 50,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they come.")] = False,
     name: Name = None,
     as_json: AsJson = False,

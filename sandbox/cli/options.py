@@ -21,12 +21,13 @@ def complete_sandbox(incomplete: str) -> list[str]:
     return [name for name in names() if name.startswith(incomplete)]
 
 
-AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="One JSON envelope on stdout.")]
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 Name: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--name",
-        help="Which sandbox (default: 'default', or SANDBOX_NAME).",
+        metavar="NAME",
+        help="Which sandbox; without it SANDBOX_NAME, else 'default'.",
         autocompletion=complete_sandbox,
         show_default=False,
     ),
@@ -34,7 +35,7 @@ Name: TypeAlias = Annotated[
 Engines: TypeAlias = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[ENGINE]...",
+        metavar="ENGINE",
         help="postgres, mysql, cassandra, mongodb, redis, gremlin, aws; none means all.",
         autocompletion=complete_engine,
         show_default=False,
