@@ -149,6 +149,7 @@ def test_a_server_without_ranges_is_asked_for_the_whole_again(
     repository.break_next(artifact.maven_path, Fault(break_after=700_000))
     [path] = fetch(["one"], cache=cache)["one"]
     assert hashlib.sha256(path.read_bytes()).hexdigest() == artifact.sha256
+    assert repository.asked("a-1.0.jar") == [None, "bytes=700000-"]
 
 
 def test_a_fetch_that_was_killed_is_gone_on_with_by_the_next(

