@@ -19,7 +19,7 @@ import re
 import secrets as random_secrets
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -95,15 +95,16 @@ class Seat:
 def write_atomic(path: Path, text: str, mode: int = 0o600) -> None:
     """Replace a file whole or not at all, also over a crash."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as problem:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         raise EnvironmentRefusedError(
             f"{path} could not be written: {problem}", code="cannot-write"
         ) from problem
@@ -156,7 +157,7 @@ class State:
                 f"{self.path} is of a newer sandbox (schema {version}, known here: {SCHEMA_VERSION}).",
                 code="state-newer",
                 actions=[
-                    "pip install --upgrade sandbox",
+                    "use the newer sandbox that wrote it",
                     "sandbox up --name other   # leaves this one alone",
                 ],
             )

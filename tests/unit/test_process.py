@@ -1,0 +1,131 @@
+"""Processes are recorded before they can be lost, and ended with all they started."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from sandbox.errors import EnvironmentRefusedError
+from sandbox.runtimes.native import ports, process
+
+
+def started(folder: Path, *argv: str, **options: object) -> tuple[process.Child, process.Process]:
+    record = folder / "run" / "it.pid"
+    child = process.start(
+        argv,
+        record=record,
+        log=folder / "log",
+        user=None,
+        cwd=folder,
+        env=process.environment(folder, {}, f"{folder}:it"),
+    )
+    deadline = time.monotonic() + 5
+    found = process.read_record(record)
+    while found is None and time.monotonic() < deadline:
+        found = process.read_record(record)
+    assert found is not None
+    return child, found
+
+
+def test_the_record_names_the_very_process_that_runs(tmp_path: Path) -> None:
+    child, found = started(tmp_path, "/bin/sleep", "60")
+    assert found.pid == child.pid
+    assert found.alive()
+    assert process.stop(found)
+    assert not found.alive()
+    assert child.poll() is not None
+
+
+def test_a_later_process_with_the_same_pid_is_not_mistaken_for_it() -> None:
+    mine = process.Process(os.getpid(), 1)
+    assert not mine.alive()
+
+
+def test_ending_a_process_ends_its_children_too_even_those_that_ignore_sigterm(tmp_path: Path) -> None:
+    stubborn = "import signal,time,os; signal.signal(15, signal.SIG_IGN); os.fork(); time.sleep(60)"
+    _, found = started(tmp_path, sys.executable, "-c", stubborn)
+    deadline = time.monotonic() + 5
+    while len(process.family(found)) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    members = process.family(found)
+    assert len(members) == 2
+    time.sleep(0.2)
+    assert not process.stop(found, seconds=0.2), "it ignored SIGTERM: it cannot have gone by itself"
+    assert process.strays(f"{tmp_path}:it") == []
+
+
+def test_a_process_whose_record_is_gone_is_found_by_its_mark(tmp_path: Path) -> None:
+    _, found = started(tmp_path, "/bin/sleep", "60")
+    (tmp_path / "run" / "it.pid").unlink()
+    assert process.strays(f"{tmp_path}:it") == [found]
+    assert process.strays(f"{tmp_path}:other") == []
+    process.stop(found)
+
+
+def test_a_record_that_was_never_written_names_nothing(tmp_path: Path) -> None:
+    record = tmp_path / "it.pid"
+    record.write_text("")
+    os.utime(record, (1, 1))
+    assert process.read_record(record) is None
+    assert process.read_record(tmp_path / "none.pid") is None
+
+
+def test_memory_of_a_process_is_told_in_bytes(tmp_path: Path) -> None:
+    _, found = started(
+        tmp_path, sys.executable, "-c", "x = bytearray(50_000_000); import time; time.sleep(60)"
+    )
+    deadline = time.monotonic() + 5
+    while (process.memory(found) or 0) < 50_000_000 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    taken = process.memory(found)
+    process.stop(found)
+    assert taken is not None
+    assert 50_000_000 < taken < 100_000_000
+
+
+def test_a_failing_program_is_told_with_its_last_lines(tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentRefusedError) as refused:
+        process.run_as(["/bin/sh", "-c", "echo what went wrong; exit 9"], user=None, cwd=tmp_path)
+    assert "exit code 9" in refused.value.title
+    assert "what went wrong" in refused.value.detail
+
+
+def test_helpers_carry_the_mark_of_the_command_that_runs_them(tmp_path: Path) -> None:
+    with process.marked("x:up"):
+        said = process.run_as(["/usr/bin/env"], user=None, cwd=tmp_path)
+    assert f"{process.MARK}=x:up" in said.splitlines()
+    assert process.MARK not in os.environ
+
+
+def test_a_child_tells_the_signal_that_ended_it(tmp_path: Path) -> None:
+    child, found = started(tmp_path, "/bin/sleep", "60")
+    os.kill(found.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 5
+    while child.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert child.poll() == -signal.SIGKILL
+
+
+def test_a_port_is_free_until_somebody_listens_and_the_holder_is_named() -> None:
+    port = ports.any_free()
+    assert ports.free(port)
+    assert not ports.answers(port)
+    code = (
+        f"import socket, time; s = socket.create_server(('127.0.0.1', {port}));"
+        "print('on', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        assert not ports.free(port)
+        assert ports.answers(port)
+        assert str(holder.pid) in ports.holder(port)
+        with pytest.raises(EnvironmentRefusedError, match=f"Port {port}"):
+            ports.asked("redis", port)
+        holder.kill()
