@@ -72,5 +72,8 @@ def unknown_name(kind: str, name: str, known: Iterable[str], *, list_command: st
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     detail = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(names)}."
     return UsageError(
-        f"There is no {kind} named {name!r}.", code=f"unknown-{kind}", detail=detail, actions=[list_command]
+        f"There is no {kind} named {name!r}.",
+        code=f"unknown-{kind.replace(' ', '-')}",
+        detail=detail,
+        actions=[list_command],
     )

@@ -123,7 +123,7 @@ def artifacts(group: str) -> tuple[Artifact, ...]:
             f"There is no {group} for {platform}.",
             code="platform-unsupported",
             detail=f"Its files are locked for {', '.join(sorted(platforms))}.",
-            actions=["run the engine with Docker: sandbox up --runtime docker"],
+            actions=["sandbox doctor   # says which engines cannot run here"],
         )
     if pythons and python not in pythons:
         raise EnvironmentRefusedError(
@@ -137,7 +137,7 @@ def artifacts(group: str) -> tuple[Artifact, ...]:
             f"There is no {group} for a Linux without the GNU C library.",
             code="platform-unsupported",
             detail="Its files need glibc 2.28 or newer.",
-            actions=["run the engine with Docker: sandbox up --runtime docker"],
+            actions=["sandbox doctor   # says which engines cannot run here"],
         )
     return fitting
 

@@ -256,7 +256,7 @@ def _check_libraries() -> None:
             code="library-missing",
             detail=f"On Debian and Ubuntu: the package {packages.replace(' ', ' and ')}."
             + (" On Fedora: libxcrypt-compat." if "libcrypt.so.1" in missing else ""),
-            actions=[f"apt-get install {packages}", "sandbox up --runtime docker mysql"],
+            actions=[f"apt-get install {packages}"],
         )
 
 

@@ -93,7 +93,7 @@ class NativeRuntime:
         except OSError as problem:
             raise EnvironmentRefusedError(
                 f"The cache folder {self.cache} cannot be made: {problem}",
-                code="cache-unwritable",
+                code="cache-not-writable",
                 actions=["export SANDBOX_CACHE=~/some/folder"],
             ) from problem
 
