@@ -82,8 +82,11 @@ def split_cql(text: str) -> tuple[list[str], str]:
 
 def bare(statement: str) -> str:
     """A statement without comments, and with single blanks outside of strings, for looking at its words."""
-    parts = []
+    parts: list[str] = []
     for token in _TOKEN.finditer(statement):
         kind = (token.lastgroup or "").removesuffix("_end")
-        parts.append(" " if kind in ("line", "block", "newline", "blank") else token.group())
-    return re.sub(r" +", " ", "".join(parts)).strip()
+        if kind not in ("line", "block", "newline", "blank"):
+            parts.append(token.group())
+        elif parts and parts[-1] != " ":
+            parts.append(" ")
+    return "".join(parts).strip()

@@ -98,11 +98,10 @@ class CassandraEngine(Engine):
         from sandbox.engines.cassandra_load import fill, prepare_keyspace, truncate
 
         with session(endpoint) as made:
-            if prepare_keyspace(made):
-                _grant_learner(made, self.learner)
-            else:
-                truncate(made, SHAPES)
+            fresh = prepare_keyspace(made)
+            truncate(made, [shape for shape in SHAPES if shape not in fresh])
             fill(made, dataset, SHAPES, sink)
+            _grant_learner(made, self.learner)
             return _counts(made)
 
     def counts(self, endpoint: Endpoint) -> dict[str, int]:
@@ -115,12 +114,10 @@ class CassandraEngine(Engine):
         with session(endpoint) as made:
             _drop(made, "KEYSPACE", [k for k in _keyspaces(made) if k != KEYSPACE])
             _drop(made, "ROLE", [r for r in _roles(made) if r not in (self.admin, self.learner)])
-            if prepare_keyspace(made):
-                wrong = list(SHAPES)
-            else:
-                wrong = changed(made, dataset)
-                truncate(made, wrong)
-            fill(made, dataset, wrong, sink)
+            empty = prepare_keyspace(made)
+            dirty = changed(made, dataset, [shape for shape in SHAPES if shape not in empty])
+            truncate(made, dirty)
+            fill(made, dataset, [*empty, *dirty], sink)
             _restore_learner(made, self.learner)
             return _counts(made)
 
@@ -151,12 +148,15 @@ class CassandraEngine(Engine):
         return replace(endpoint, database="") if attempt.owns.get("keyspaces") else endpoint
 
     def _drop_owned(self, made: Any, attempt: Attempt) -> None:
+        from sandbox.engines.cassandra_load import drop_strangers
+
         keyspaces = attempt.owns.get("keyspaces", ())
         roles = attempt.owns.get("roles", ())
         _drop(made, "KEYSPACE", [k for k in _keyspaces(made) if k != KEYSPACE and _matches(k, keyspaces)])
         ours = (self.admin, self.learner)
         _drop(made, "ROLE", [r for r in _roles(made) if r not in ours and _matches(r, roles)])
-        _drop_strange_tables(made)
+        # The right to create keyspaces, which an answer needs, covers tables in all of them.
+        drop_strangers(made)
 
 
 def _endpoint(host: str, port: int, user: str, password: str, keyspace: str = KEYSPACE) -> Endpoint:
@@ -195,22 +195,6 @@ def _drop(made: Any, kind: str, names: Iterable[str]) -> None:
 
 def _matches(found: str, patterns: Iterable[str]) -> bool:
     return any(fnmatch.fnmatchcase(found, pattern) for pattern in patterns)
-
-
-def _drop_strange_tables(made: Any) -> None:
-    """Tables and views that an answer put beside the dataset's: the right to create keyspaces, which it
-    needs, covers tables in all of them."""
-    ours = {shape.name for shape in SHAPES}
-    for kind, table, column in (
-        ("MATERIALIZED VIEW", "views", "view_name"),
-        ("TABLE", "tables", "table_name"),
-    ):
-        rows = made.execute(
-            f"SELECT {column} FROM system_schema.{table} WHERE keyspace_name = {text(KEYSPACE)}"  # noqa: S608
-        )
-        for row in rows:
-            if row[0] not in ours:
-                made.execute(f"DROP {kind} IF EXISTS {KEYSPACE}.{name(row[0])}")
 
 
 def _set_learner(execute: Any, learner: str, password: str) -> None:

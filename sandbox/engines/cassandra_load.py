@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sandbox.engines.cassandra_driver import driver, text
-from sandbox.engines.cassandra_tables import CREATE_KEYSPACE, KEYSPACE, SHAPES, Shape, written_at
+from sandbox.engines.cassandra_driver import driver, name, text
+from sandbox.engines.cassandra_tables import KEYSPACE, REPLICATION, SHAPES, Shape, written_at
 from sandbox.events import Progress, Sink
 
 if TYPE_CHECKING:
@@ -24,49 +24,71 @@ IN_FLIGHT = 24
 STEP = 500
 
 
-def prepare_keyspace(session: Any) -> bool:
-    """See to it that the keyspace holds exactly the dataset's tables, of the right shape and nothing else.
-    True when it was made anew."""
-    if is_whole(session):
-        return False
-    session.execute(f"DROP KEYSPACE IF EXISTS {KEYSPACE}")
-    session.execute(CREATE_KEYSPACE)
-    for shape in SHAPES:
+def prepare_keyspace(session: Any) -> list[Shape]:
+    """See to it that the keyspace holds exactly the dataset's tables, of the right shape and nothing else;
+    what is right already stays. Returns the tables that were made anew, and so are empty."""
+    replication = _schema(session, "keyspaces", "replication, durable_writes")
+    odd = any(_schema(session, kind, "keyspace_name") for kind in _RARE)
+    if odd:
+        session.execute(f"DROP KEYSPACE {KEYSPACE}")
+    if odd or not replication:
+        session.execute(f"CREATE KEYSPACE {KEYSPACE} {REPLICATION}")
+    elif replication[0][0].get("replication_factor") != "1" or not replication[0][1]:
+        session.execute(f"ALTER KEYSPACE {KEYSPACE} {REPLICATION}")
+    drop_strangers(session)
+    wrong = _wrong(session)
+    for shape in wrong:
+        session.execute(f"DROP TABLE IF EXISTS {KEYSPACE}.{shape.name}")
         session.execute(shape.create)
-    return True
+    return wrong
 
 
-def is_whole(session: Any) -> bool:
-    """Whether the keyspace is as :func:`prepare_keyspace` leaves it."""
+_RARE = ("types", "functions", "aggregates", "triggers")
+"""What nobody has made in the dataset's keyspace without meaning to; it is gone with the keyspace."""
 
-    def schema(table: str, columns: str = "*") -> list[Any]:
-        # Statements without %s: the driver leaves them as they are.
-        return list(
-            session.execute(
-                f"SELECT {columns} FROM system_schema.{table} WHERE keyspace_name = {text(KEYSPACE)}"  # noqa: S608
-            )
-        )
 
-    replication = schema("keyspaces", "replication, durable_writes")
-    if not replication or replication[0][0].get("replication_factor") != "1" or not replication[0][1]:
-        return False
-    tables = {row.table_name: row._asdict() for row in schema("tables")}
-    if set(tables) != {shape.name for shape in SHAPES}:
-        return False
-    # All tables are created with the same options; one that was altered (a default TTL, say) stands out.
-    options = [
-        {k: v for k, v in table.items() if k not in ("table_name", "id", "extensions")}
-        for table in tables.values()
-    ]
-    if options[0]["default_time_to_live"] != 0 or any(other != options[0] for other in options):
-        return False
+def drop_strangers(session: Any) -> None:
+    """Drop views and tables that are not the dataset's. A view first: its table cannot go before it."""
+    ours = {shape.name for shape in SHAPES}
+    for (view,) in _schema(session, "views", "view_name"):
+        session.execute(f"DROP MATERIALIZED VIEW IF EXISTS {KEYSPACE}.{name(view)}")
+    for (table,) in _schema(session, "tables", "table_name"):
+        if table not in ours:
+            session.execute(f"DROP TABLE IF EXISTS {KEYSPACE}.{name(table)}")
+
+
+def _wrong(session: Any) -> list[Shape]:
+    """The tables that are not there, or not as they were created."""
+    options = {
+        row.table_name: {
+            option: value
+            for option, value in row._asdict().items()
+            if option not in ("table_name", "id", "extensions")
+        }
+        for row in _schema(session, "tables")
+    }
     layouts: dict[str, set[Any]] = {}
-    for row in schema("columns", "table_name, column_name, type, kind, position, clustering_order"):
+    for row in _schema(session, "columns", "table_name, column_name, type, kind, position, clustering_order"):
         layouts.setdefault(row[0], set()).add(tuple(row[1:]))
-    if any(layouts.get(shape.name) != shape.layout() for shape in SHAPES):
-        return False
-    extras = ("indexes", "views", "types", "functions", "aggregates", "triggers", "dropped_columns")
-    return not any(schema(extra, "keyspace_name") for extra in extras)
+    changed_tables = {
+        row[0] for kind in ("indexes", "dropped_columns") for row in _schema(session, kind, "table_name")
+    }
+    # All tables are created with the same options: one that was altered (a default TTL, say) stands out.
+    usual = max(options.values(), key=list(options.values()).count, default={})
+    return [
+        shape
+        for shape in SHAPES
+        if layouts.get(shape.name) != shape.layout()
+        or options.get(shape.name) != usual
+        or usual.get("default_time_to_live") != 0
+        or shape.name in changed_tables
+    ]
+
+
+def _schema(session: Any, kind: str, columns: str = "*") -> list[Any]:
+    """Rows of ``system_schema.<kind>`` for the dataset's keyspace."""
+    statement = f"SELECT {columns} FROM system_schema.{kind} WHERE keyspace_name = {text(KEYSPACE)}"  # noqa: S608
+    return list(session.execute(statement))
 
 
 def truncate(session: Any, shapes: Iterable[Shape]) -> None:
@@ -141,16 +163,16 @@ def _statements(
     yield from map(statement, waiting.values())
 
 
-def changed(session: Any, dataset: Dataset) -> list[Shape]:
-    """The tables that do not hold exactly the dataset, found by the server itself.
+def changed(session: Any, dataset: Dataset, shapes: Sequence[Shape] = SHAPES) -> list[Shape]:
+    """Those of some tables that do not hold exactly the dataset, found by the server itself.
 
     No rows come over: all cells have the dataset's own write time, and each column as many as it should."""
     timestamp = written_at(dataset)
-    futures = [session.execute_async(_fingerprint(shape)) for shape in SHAPES]
-    wanted = [_expected(shape, dataset, timestamp) for shape in SHAPES]
+    futures = [session.execute_async(_fingerprint(shape)) for shape in shapes]
+    wanted = [_expected(shape, dataset, timestamp) for shape in shapes]
     return [
         shape
-        for shape, future, right in zip(SHAPES, futures, wanted, strict=True)
+        for shape, future, right in zip(shapes, futures, wanted, strict=True)
         if tuple(future.result().one()) != right
     ]
 

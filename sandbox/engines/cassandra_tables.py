@@ -31,9 +31,8 @@ if TYPE_CHECKING:
 
 KEYSPACE = "sandbox"
 
-CREATE_KEYSPACE = (
-    f"CREATE KEYSPACE IF NOT EXISTS {KEYSPACE} "
-    "WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"
+REPLICATION = (
+    "WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1} AND durable_writes = true"
 )
 
 _TYPES = {int: "int", str: "text", Decimal: "decimal", date: "date"}
