@@ -233,8 +233,11 @@ class MySqlClient(SqlClient):
         rows = cursor.rowcount
         text = f"Query OK, {rows} row{'' if rows == 1 else 's'} affected"
         message = getattr(cursor._result, "message", b"")
+        # Its length stands before it, which the driver takes for a part of it.
+        if message[:1] == bytes([len(message) - 1 & 255]):
+            message = message[1:]
         if message:
-            text += "\n" + (message.decode(errors="replace") if isinstance(message, bytes) else message)
+            text += "\n" + message.decode(errors="replace")
         return Result(text=text, extra={"rows_affected": rows, "last_insert_id": cursor.lastrowid})
 
     def _reopen(self) -> None:

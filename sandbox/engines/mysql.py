@@ -135,7 +135,7 @@ class MySqlEngine(Engine):
         return MySqlClient(endpoint)
 
     def program(self, endpoint: Endpoint) -> tuple[list[str], dict[str, str]]:
-        argv = ["mariadb", f"--port={endpoint.port}", "--protocol=tcp", "--default-character-set=utf8mb4"]
+        argv = ["mariadb", "--default-character-set=utf8mb4"]
         return [*argv, endpoint.database] if endpoint.database else argv, self.env(endpoint)
 
 

@@ -124,9 +124,9 @@ def begin(endpoint: Endpoint, owns: Mapping[str, Sequence[str]], learner: str, p
             users = bool(owns.get("users"))
             passing_on = " with grant option" if users else ""
             for pattern in owns.get("databases", ()):
-                cursor.execute(
-                    f"grant all privileges on {_grant_name(pattern)}.* to {learner}@'%'{passing_on}"
-                )
+                # Only a right on the very name that GRANT then says can be passed on: no escapes.
+                name = _quoted(pattern.replace("*", "%")) if users else _grant_name(pattern)
+                cursor.execute(f"grant all privileges on {name}.* to {learner}@'%'{passing_on}")
             for name in (*owns.get("tables", ()), *owns.get("views", ())):
                 cursor.execute(f"grant all privileges on {PLACE}.{_quoted(name)} to {learner}@'%'")
             if owns.get("routines"):
@@ -150,8 +150,12 @@ def clear(endpoint: Endpoint, owns: Mapping[str, Sequence[str]], learner: str) -
         with connection.cursor() as cursor:
             cursor.execute("set foreign_key_checks = 0")
             _end_sessions(cursor, learner)
+            patterns = owns.get("databases", ())
+            if owns.get("users"):
+                # See begin: the underscore was a wildcard.
+                patterns = [pattern.replace("_", "?") for pattern in patterns]
             for name in _databases(cursor):
-                if name not in _OURS and _matches(name, owns.get("databases", ())):
+                if name not in _OURS and _matches(name, patterns):
                     cursor.execute(f"drop database {_quoted(name)}")
             _drop_relations(cursor, [*owns.get("tables", ()), *owns.get("views", ())])
             _drop_routines(cursor, owns.get("routines", ()))
