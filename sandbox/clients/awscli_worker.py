@@ -10,6 +10,7 @@ Standard input has one JSON object a line, ``{"id", "argv", "cwd"}``; standard o
 ``{"id", "code", "out", "err"}``. Ends with its input.
 """
 
+# mypy: disable-error-code="import-not-found"
 from __future__ import annotations
 
 import contextlib
@@ -70,7 +71,7 @@ def _text(file: Any) -> str:
 def main() -> None:
     # Ctrl-C is for the command that runs, and for the prompt.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    from awscli.clidriver import create_clidriver  # type: ignore[import-not-found]
+    from awscli.clidriver import create_clidriver
 
     # The name that the CLI's parser puts before its errors.
     sys.argv = ["aws"]

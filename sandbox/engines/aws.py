@@ -34,7 +34,7 @@ _SERVICES = ("dynamodb", "kinesis", "s3")
 
 def account_secret(secret: str, account: str) -> str:
     """The secret key of an account, from that of account :data:`ACCOUNT`. The server derives it the same way
-    (``sandbox/runtimes/native/aws_server.py``): who holds one account's secret cannot use another account."""
+    (``sandbox/runtimes/native/aws_mend.py``): who holds one account's secret cannot use another account."""
     if account == ACCOUNT:
         return secret
     digest = hmac.new(secret.encode(), account.encode(), hashlib.sha256).digest()
@@ -188,7 +188,8 @@ def _session(endpoint: Endpoint, **config: Any) -> Any:
         made: list[Any] = []  # noqa: RUF012 - the class is made anew with each session
 
         def client(self, service_name: str, *given: Any, **more: Any) -> Any:
-            more.setdefault("endpoint_url", endpoint.url)
+            # `resource` passes None where nothing was given.
+            more["endpoint_url"] = more.get("endpoint_url") or endpoint.url
             own = more.pop("config", None)
             found = super().client(
                 service_name, *given, config=defaults.merge(own) if own else defaults, **more

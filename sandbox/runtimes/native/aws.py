@@ -49,8 +49,9 @@ class AwsRecipe(Recipe):
 
     def service(self, context: Context) -> ServiceSpec:
         paths = context.installed.paths
-        # A copy, because the user who runs it may not be able to reach our package.
-        server = context.work / "aws_server.py"
+        # Copies, because the user who runs them may not be able to reach our package.
+        names = ("aws_server.py", "aws_mend.py")
+        sources = {context.work / name: Path(__file__).with_name(name).read_text("utf-8") for name in names}
         env = {
             "SANDBOX_SECRET": context.credentials.admin,
             "SANDBOX_SAVE_SECONDS": str(SAVE_SECONDS),
@@ -73,11 +74,11 @@ class AwsRecipe(Recipe):
         if "libraries" in paths:
             env["LD_LIBRARY_PATH"] = str(paths["libraries"])
         return ServiceSpec(
-            argv=[str(paths["python"]), "-I", "-S", str(server), str(paths["packages"])],
+            argv=[str(paths["python"]), "-I", "-S", str(context.work / names[0]), str(paths["packages"])],
             cwd=context.work,
             ports=context.ports,
             env=env,
-            files={server: Path(__file__).with_name("aws_server.py").read_text(encoding="utf-8")},
+            files=sources,
         )
 
 

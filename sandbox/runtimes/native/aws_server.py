@@ -5,23 +5,21 @@ nothing of this project, and is started as a copy in the engine's work folder::
 
 Added to MiniStack 1.5.33, whose names it relies on (a new version must pass the integration tests):
 
-- Signatures are checked. MiniStack takes any secret with a 12-digit account id as access key. Here account
-  ``MINISTACK_ACCOUNT_ID`` has the secret ``SANDBOX_SECRET``, and every other account one derived from it
-  (:func:`account_secret`), so who holds one account's secret cannot use another account.
+- What :mod:`.aws_mend` mends, above all that signatures are checked: account ``MINISTACK_ACCOUNT_ID`` has the
+  secret ``SANDBOX_SECRET``, every other account one derived from it.
 - Unsigned requests are refused, and ``/_ministack/...`` asks for the secret as a bearer token.
 - State is saved while it runs and not only at a clean end: after a change a forked child, which has a frozen
   copy of everything, writes it out (as Redis does in the background). ``SANDBOX_SAVE_SECONDS`` is how long a
   change may wait for that. With ``SANDBOX_DURABLE=1`` a change is answered only once it is saved.
 """
 
+# mypy: disable-error-code="import-not-found"
 from __future__ import annotations
 
 import asyncio
-import base64
 import copy
 import functools
 import gc
-import hashlib
 import hmac
 import json
 import os
@@ -30,21 +28,11 @@ import signal
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs
 
 OFFERED = "dynamodb,dynamodbstreams,kinesis,s3,sts,iam,kms,sqs,sns,events,logs,monitoring,firehose"
 """What is switched on: the three services, and what they work with. Others would only seem to work."""
-
-PROTOCOLS = {
-    "dynamodb": ("json", "1.0"),
-    "dynamodbstreams": ("json", "1.0"),
-    "kinesis": ("json", "1.1"),
-    "iam": ("query", ""),
-    "sts": ("query", ""),
-}
-"""Protocol and JSON version from the service models of botocore, for the content type of answers."""
 
 SIGNING_NAMES = {"dynamodbstreams": "dynamodb"}
 """Where the name in a signature is not the service's own."""
@@ -53,49 +41,6 @@ READS = re.compile(r"(Get|List|Describe|Query|Scan|BatchGet|TransactGet|Search|H
 """What names of operations that change nothing begin with. All others are taken to change something."""
 
 SAVE_TIMEOUT = 120.0
-
-
-def account_secret(secret: str, account: str, default_account: str) -> str:
-    """The secret key of an account. Also in ``sandbox.engines.aws``, which must say the same."""
-    if account == default_account:
-        return secret
-    digest = hmac.new(secret.encode(), account.encode(), hashlib.sha256).digest()
-    return base64.b64encode(digest)[:40].decode()
-
-
-def check_signatures(secret: str, default_account: str) -> None:
-    """Have MiniStack check the signature of account keys as it checks those of IAM users."""
-    import dataclasses
-
-    from ministack.core import iam_evaluator  # type: ignore[import-not-found]
-
-    resolve = iam_evaluator.resolve_credential
-
-    def resolve_with_secret(access_key_id: str, account_id: Any = None, *rest: Any, **more: Any) -> Any:
-        found = resolve(access_key_id, account_id, *rest, **more)
-        if getattr(found, "principal_type", "") == "Root":
-            own = account_secret(secret, found.account_id, default_account)
-            return dataclasses.replace(found, secret_access_key=own)
-        return found
-
-    # Before the services are imported: they take these by name.
-    iam_evaluator.resolve_credential = resolve_with_secret
-    iam_evaluator._is_root_key = lambda access_key_id: not access_key_id
-
-
-def know_protocols() -> None:
-    """Spare MiniStack the import of botocore (0.1 s, 15 MB) that it asks for the protocols above alone."""
-    from ministack.core import responses
-
-    look_up = responses._service_model
-
-    def service_model(service: str) -> Any:
-        if service not in PROTOCOLS:
-            return look_up(service)
-        protocol, version = PROTOCOLS[service]
-        return SimpleNamespace(metadata={"protocol": protocol, "jsonVersion": version})
-
-    responses._service_model = service_model
 
 
 # -- who may come in -------------------------------------------------------------------------------------
@@ -118,7 +63,7 @@ class Gate:
     async def _http(self, scope: Any, receive: Any, send: Any) -> None:
         headers = dict(scope["headers"])
         authorization = headers.get(b"authorization", b"")
-        refuse = functools.partial(_refuse, send, as_xml=_speaks_xml(headers))
+        refuse = functools.partial(_refuse, send, headers)
         if scope["path"].startswith(("/_ministack", "/_localstack", "/_aws")):
             if not hmac.compare_digest(authorization, self.token):
                 await refuse("AccessDenied", "This path is the administrator's.")
@@ -172,19 +117,19 @@ def _changes(scope: Any, headers: dict[bytes, bytes]) -> bool:
     return scope["method"] not in ("GET", "HEAD", "OPTIONS")
 
 
-def _speaks_xml(headers: dict[bytes, bytes]) -> bool:
-    """Whether the client expects errors in XML: S3's, and those that send forms (the Query protocol)."""
-    form = headers.get(b"content-type", b"").startswith(b"application/x-www-form-urlencoded")
-    return form or _signed_for(headers.get(b"authorization", b"")) in ("", "s3")
-
-
-async def _refuse(send: Any, code: str, message: str, *, as_xml: bool, status: int = 403) -> None:
+async def _refuse(
+    send: Any, headers: dict[bytes, bytes], code: str, message: str, *, status: int = 403
+) -> None:
+    # Errors are XML for S3 and, within one element more, for clients that send forms (the Query protocol).
+    as_form = headers.get(b"content-type", b"").startswith(b"application/x-www-form-urlencoded")
+    as_xml = as_form or _signed_for(headers.get(b"authorization", b"")) in ("", "s3")
     if as_xml:
-        kind, body = b"application/xml", f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+        error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+        kind, body = b"text/xml", f"<ErrorResponse>{error}</ErrorResponse>" if as_form else error
     else:
         kind, body = b"application/x-amz-json-1.0", json.dumps({"__type": code, "message": message})
-    headers = [(b"content-type", kind), (b"x-amzn-errortype", code.encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    answer = [(b"content-type", kind), (b"x-amzn-errortype", code.encode())]
+    await send({"type": "http.response.start", "status": status, "headers": answer})
     await send({"type": "http.response.body", "body": body.encode()})
 
 
@@ -272,7 +217,7 @@ def write_all(_services: Any = None) -> None:
     """Write every service's state file, each one atomically, in MiniStack's own format.
 
     Only where the process is about to end: copying is switched off, since nothing changes any more."""
-    from ministack import app  # type: ignore[import-not-found]
+    from ministack import app
     from ministack.core import persistence
 
     copy.deepcopy = lambda value, *_: value
@@ -294,8 +239,9 @@ def write_all(_services: Any = None) -> None:
 
 
 async def serve(port: int, secret: str) -> None:
-    from hypercorn.asyncio import serve as serve_app  # type: ignore[import-not-found]
-    from hypercorn.config import Config  # type: ignore[import-not-found]
+    import aws_mend
+    from hypercorn.asyncio import serve as serve_app
+    from hypercorn.config import Config
     from ministack import app
 
     for folder in ("STATE_DIR", "S3_DATA_DIR"):
@@ -306,6 +252,7 @@ async def serve(port: int, secret: str) -> None:
     # Imported now, so that nobody's first request waits for it.
     for name in ("dynamodb", "kinesis", "s3", "iam", "sts"):
         app._get_module(name)
+    aws_mend.mend_key_conditions()
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
     config.keep_alive_timeout = 75
@@ -322,8 +269,10 @@ def main() -> None:
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     secret = os.environ.pop("SANDBOX_SECRET")
     os.environ["SERVICES"] = OFFERED
-    check_signatures(secret, os.environ["MINISTACK_ACCOUNT_ID"])
-    know_protocols()
+    import aws_mend
+
+    aws_mend.check_signatures(secret, os.environ["MINISTACK_ACCOUNT_ID"])
+    aws_mend.know_protocols()
     # What is there now lives as long as the process: the collector need not look at it again.
     gc.collect()
     gc.freeze()
@@ -331,5 +280,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, sys.argv[1])
+    sys.path[:0] = [sys.argv[1], str(Path(__file__).parent)]
     main()
