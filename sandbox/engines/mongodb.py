@@ -129,9 +129,10 @@ class Mongodb(Engine):
 
         return MongoshClient(endpoint)
 
-    def program(self, endpoint: Endpoint) -> tuple[list[str], dict[str, str]] | None:  # noqa: ARG002
-        """None: mongosh takes a password from its command line or a prompt only."""
-        return None
+    def program(self, endpoint: Endpoint) -> tuple[list[str], dict[str, str]]:
+        # mongosh itself takes a password from its command line or a prompt only; its JavaScript can see variables.
+        connect = "db = connect(process.env.MONGODB_URI)"
+        return ["mongosh", "--quiet", "--nodb", "--shell", "--eval", connect], {"MONGODB_URI": endpoint.url}
 
 
 def _with_url(endpoint: Endpoint) -> Endpoint:
