@@ -64,7 +64,8 @@ def test_an_install_can_be_read_and_run_by_every_user(tmp_path: Path) -> None:
     for path in (root, *root.rglob("*")):
         mode = stat.S_IMODE(path.lstat().st_mode)
         assert mode in ((0o755,) if path.is_dir() else (0o644, 0o755)), f"{path} {mode:o}"
-    said = subprocess.run([root / "valkey-server", "--version"], capture_output=True, text=True, check=True)
+    [server] = root.rglob("valkey-server")
+    said = subprocess.run([server, "--version"], capture_output=True, text=True, check=True)
     assert "v=9.1" in said.stdout
 
 
@@ -107,7 +108,7 @@ def test_an_artifact_that_went_bad_is_never_unpacked(tmp_path: Path) -> None:
     assert caught.value.code == "artifacts-missing"
     root = install("redis", cache)
     assert path.read_bytes() == good
-    assert (root / "valkey-server").exists()
+    assert list(root.rglob("valkey-server"))
 
 
 def test_kill_9_at_any_moment_leaves_a_whole_install_or_none(tmp_path: Path) -> None:

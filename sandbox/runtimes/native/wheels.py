@@ -62,15 +62,19 @@ def run_pip(
     """Run pip with the user's settings; raises PipFailedError, also when ``cancel`` ended it early."""
     environment = {name: value for name, value in os.environ.items() if name not in _NOT_OURS}
     environment |= {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PYTHONWARNINGS": "ignore"}
-    with subprocess.Popen(
-        [*pip_command(), *arguments],
-        env=environment | (env or {}),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        umask=0o022,
-    ) as pip:
+    try:
+        pip = subprocess.Popen(
+            [*pip_command(), *arguments],
+            env=environment | (env or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            umask=0o022,
+        )
+    except OSError as error:
+        raise PipFailedError(f"{sys.executable} -m pip cannot be started: {error.strerror}") from error
+    with pip:
         while True:
             try:
                 said, _ = pip.communicate(timeout=0.2 if cancel else None)
