@@ -364,14 +364,16 @@ def _graded(result: ExerciseResult, most_lines: int | None = None) -> list[Any]:
     """What the answer printed, then each check, then the sum."""
     from rich.text import Text
 
+    from sandbox.clients.render import harmless
+
     shown: list[Any] = []
-    lines = result.output.rstrip("\n").splitlines()
+    lines = harmless(result.output.rstrip("\n")).split("\n") if result.output else []
     if most_lines is not None and len(lines) > most_lines:
         lines = [*lines[:most_lines], f"... {len(lines) - most_lines} more lines; --json has all"]
     if lines:
         shown.append("\n".join([*lines, ""]))
     if result.problem and result.problem not in result.output:
-        shown.append(Text(result.problem, style="yellow"))
+        shown.append(Text(harmless(result.problem), style="yellow"))
     if result.skipped:
         return [*shown, f"Skipped. {result.skipped}"]
     rows = []
@@ -379,7 +381,7 @@ def _graded(result: ExerciseResult, most_lines: int | None = None) -> list[Any]:
         style, mark = _MARKS[str(check.outcome)]
         text = Text(check.sentence)
         if check.message:
-            text.append(f"\n{check.message}", style=style)
+            text.append(f"\n{harmless(check.message)}", style=style)
         rows.append(
             (Text(f"{mark} {check.outcome}", style=style), f"{check.points}/{check.max_points}", text)
         )

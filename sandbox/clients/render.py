@@ -122,24 +122,25 @@ def value_text(value: Any, *, max_items: int | None = None) -> str:
     if value is None:
         return "null"
     if isinstance(value, str):
-        return _multiline(value)
+        return harmless(value)
     if isinstance(value, list | tuple | Set) and value and not any(_nested(item) for item in value):
         items = list(value)
         shown = items if max_items is None else items[:max_items]
-        lines = [f"{i}) {_multiline(cell(item))}" for i, item in enumerate(shown, 1)]
+        lines = [f"{i}) {harmless(cell(item))}" for i, item in enumerate(shown, 1)]
         if len(shown) < len(items):
             lines.append(f"({len(items):,} items, the first {len(shown):,} shown)")
         return "\n".join(lines)
     if isinstance(value, Mapping | list | tuple | Set):
-        return _multiline(json.dumps(plain(value), ensure_ascii=False, indent=2))
-    return _multiline(cell(value))
+        return harmless(json.dumps(plain(value), ensure_ascii=False, indent=2))
+    return harmless(cell(value))
 
 
 def _nested(value: Any) -> bool:
     return isinstance(value, Mapping | list | tuple | Set)
 
 
-def _multiline(text: str) -> str:
+def harmless(text: str) -> str:
+    """Text of whoever wrote it, safe for a terminal: control characters but line breaks are spelled out."""
     return "\n".join(_printable(line.expandtabs()) for line in text.split("\n"))
 
 

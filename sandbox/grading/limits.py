@@ -10,12 +10,13 @@ import json
 import os
 import random
 import signal
+import socket
 import stat
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -139,7 +140,11 @@ class Folder:
     @classmethod
     def make(cls) -> Folder:
         """A new one in the system's temporary folder."""
-        found = cls(Path(tempfile.mkdtemp(prefix="sandbox-answer-")))
+        base = Path(tempfile.gettempdir())
+        # Root's own temporary folder may be closed to the user as whom the answer runs.
+        if os.geteuid() == 0 and _closed([base / "x"]):
+            base = Path("/var/tmp")  # noqa: S108 - mkdtemp makes a new, private folder in it
+        found = cls(Path(tempfile.mkdtemp(prefix="sandbox-answer-", dir=base)))
         for path in (found.home, found.tmp, found.work):
             path.mkdir(mode=0o700)
         return found
@@ -171,27 +176,38 @@ def run(
     or an exception in the caller's thread such as Ctrl-C, ends it as well."""
     limits = limits or Limits()
     isolation = strongest_isolation() if isolation is None else isolation
-    uid = _take_uid() if isolation.user else None
     try:
-        if uid is not None:
-            folder.give_to(uid)
-        order = {
-            "argv": list(argv),
-            "env": dict(env),
-            "cwd": str(folder.work),
-            "folder": str(folder.root),
-            "results": results,
-            "uid": uid,
-            "cover": list(isolation.cover),
-            "show": list(isolation.show),
-            **vars(limits),
-        }
-        report = _keep(order, limits.seconds, cancel)
+        with _user(isolation) as uid:
+            report = _ordered(argv, folder, env, limits, isolation, uid, results, cancel)
     finally:
-        if uid is not None:
-            _UIDS_TAKEN.discard(uid)
         _remove(folder.root)
     return Ended(limits=limits, **report)
+
+
+def _ordered(
+    argv: Sequence[str],
+    folder: Folder,
+    env: Mapping[str, str],
+    limits: Limits,
+    isolation: Isolation,
+    uid: int | None,
+    results: bool,
+    cancel: threading.Event | None,
+) -> dict[str, Any]:
+    if uid is not None:
+        folder.give_to(uid)
+    order = {
+        "argv": list(argv),
+        "env": dict(env),
+        "cwd": str(folder.work),
+        "folder": str(folder.root),
+        "results": results,
+        "uid": uid,
+        "cover": list(isolation.cover),
+        "show": list(isolation.show),
+        **vars(limits),
+    }
+    return _keep(order, limits.seconds, cancel)
 
 
 def _keep(order: dict[str, Any], seconds: float, cancel: threading.Event | None) -> dict[str, Any]:
@@ -275,22 +291,30 @@ def _remove(root: Path) -> None:
         subprocess.run(["rm", "-rf", "--", str(root)], check=False, capture_output=True)
 
 
-_UIDS_TAKEN: set[int] = set()
-
-
-def _take_uid() -> int:
-    """A user id under which nothing runs."""
+@contextlib.contextmanager
+def _user(isolation: Isolation) -> Iterator[int | None]:
+    """A user id under which nothing runs, kept from every other grading on this machine while in use."""
+    if not isolation.user:
+        yield None
+        return
     import psutil
 
     running = set()
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             running.add(process.uids().real)
-    while True:
-        uid = random.choice(_UIDS)  # noqa: S311 - it only has to be free
-        if uid not in running and uid not in _UIDS_TAKEN:
-            _UIDS_TAKEN.add(uid)
-            return uid
+    for uid in random.sample(_UIDS, len(_UIDS)):
+        if uid in running:
+            continue
+        with socket.socket(socket.AF_UNIX) as claim:
+            try:
+                # A name that the kernel gives to one process at a time and takes back when that process ends.
+                claim.bind(f"\0sandbox-answer-user-{uid}")
+            except OSError:
+                continue
+            yield uid
+            return
+    raise EnvironmentRefusedError("Every user id for answers is in use.", code="no-user-for-answers")
 
 
 def program_folders() -> tuple[str, ...]:
@@ -306,6 +330,12 @@ def program_folders() -> tuple[str, ...]:
     return tuple(sorted(path for path in found if Path(path).is_dir()))
 
 
+def _closed(paths: Sequence[Path]) -> set[str]:
+    """The folders above some paths that other users may not enter."""
+    parents = {folder for path in paths for folder in path.parents}
+    return {str(folder) for folder in parents if not folder.stat().st_mode & stat.S_IXOTH}
+
+
 @cache
 def strongest_isolation() -> Isolation:
     """The strongest isolation that works here, found by trying. Another user needs root; folders closed to
@@ -316,8 +346,7 @@ def strongest_isolation() -> Isolation:
     if os.geteuid() != 0:
         return Isolation()
     show = program_folders()
-    parents = {folder for path in show for folder in Path(path).parents}
-    closed = {str(folder) for folder in parents if not folder.stat().st_mode & stat.S_IXOTH}
+    closed = _closed([Path(path) for path in show])
     outermost = [f for f in sorted(closed) if not any(f.startswith(other + "/") for other in closed)]
     tried = Isolation(user=True, cover=tuple(outermost), show=show)
     folder = Folder.make()
