@@ -19,7 +19,7 @@ from typing import BinaryIO
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential, wait_random
 
 ATTEMPTS = 5
-TIMEOUT = 30.0
+TIMEOUT = 15.0
 """Seconds without a byte after which a connection counts as broken."""
 
 _CHUNK = 1 << 18
