@@ -130,7 +130,7 @@ class Mongodb(Engine):
         return MongoshClient(endpoint)
 
     def program(self, endpoint: Endpoint) -> tuple[list[str], dict[str, str]]:
-        # mongosh itself takes a password from its command line or a prompt only; its JavaScript can see variables.
+        # mongosh takes a password from its command line or a prompt only, but its JavaScript sees variables.
         connect = "db = connect(process.env.MONGODB_URI)"
         return ["mongosh", "--quiet", "--nodb", "--shell", "--eval", connect], {"MONGODB_URI": endpoint.url}
 
