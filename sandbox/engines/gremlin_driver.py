@@ -58,12 +58,14 @@ class Transport:
     def close(self) -> None:
         if self._socket is not None:
             self._socket.close(timeout=0)
+            # It does nothing more when the server closed first, and would leave the socket open.
+            self._socket.shutdown()
             self._socket = None
 
     def abort(self) -> None:
         """From another thread: end a read that waits."""
         if self._socket is not None:
-            self._socket.shutdown()
+            self._socket.abort()
 
     @property
     def closed(self) -> bool:

@@ -38,7 +38,7 @@ def load(g: Any, dataset: Dataset, sink: Sink) -> dict[str, int]:
     source of gremlin_python. Returns rows by table."""
     from gremlin_python.process.traversal import P
 
-    g.V().hasLabel(P.within(*LABELS)).drop().iterate()
+    g.V().has_label(P.within(*LABELS)).drop().iterate()
     total = sum(dataset.counts.values())
     done = 0
     for vertices, edges, rows in _steps(dataset):
@@ -54,9 +54,9 @@ def load(g: Any, dataset: Dataset, sink: Sink) -> dict[str, int]:
 def counts(g: Any) -> dict[str, int]:
     """Vertices of customers and employees, ``contains`` edges for order lines."""
     return {
-        "customers": g.V().hasLabel("customer").count().next(),
-        "employees": g.V().hasLabel("employee").count().next(),
-        "orders": g.E().hasLabel("contains").count().next(),
+        "customers": g.V().has_label("customer").count().next(),
+        "employees": g.V().has_label("employee").count().next(),
+        "orders": g.E().has_label("contains").count().next(),
     }
 
 

@@ -8,8 +8,8 @@ from gremlin_python.process.graph_traversal import __
 from sandbox.grading import Mismatch, Missing, check
 
 NAMES = (
-    "Ada", "Bruno", "Chen", "Dalia", "Emeka", "Fatima", "Goran", "Hana", "Ivo", "Jonas", "Keiko", "Lena", "Mateo",
-    "Nadia", "Omar", "Paula", "Quentin", "Rosa", "Sven", "Tamar", "Uma", "Vera", "Wanda", "Yusuf", "Zoe",
+    "Ada", "Bruno", "Chen", "Dalia", "Emeka", "Fatima", "Goran", "Hana", "Ivo", "Jonas", "Keiko", "Lena",
+    "Mateo", "Nadia", "Omar", "Paula", "Quentin", "Rosa", "Sven", "Tamar", "Uma", "Vera", "Wanda", "Zoe",
 )  # fmt: skip
 CITIES = ("Chicago", "Denver", "Miami", "Seattle", "Austin")
 HOME = "Boston"
@@ -83,8 +83,8 @@ def john_knows_jane(ctx):
 
 @check(points=2)
 def john_knows_his_neighbour(ctx):
-    """An edge `knows` leads from John to the person in Boston, and the persons who were there are as they were."""
-    here = ctx.connection.V().hasLabel("person").not_(__.has("name", "John")).not_(__.has("name", "Jane"))
+    """An edge `knows` leads from John to the person in Boston; who was there is as before."""
+    here = ctx.connection.V().has_label("person").not_(__.has("name", "John")).not_(__.has("name", "Jane"))
     found = sorted(
         (
             dict(person)
@@ -121,7 +121,7 @@ def whom_john_knows(ctx):
 
 
 def _printed(ctx, wanted, what):
-    """Some result is exactly these names, in any order. What a program printed may have other words between."""
+    """Some result is exactly these names, in any order; a program may have printed more around them."""
     if ctx.results:
         lists = [names for names in (_texts(result.value) for result in ctx.results) if names]
         if any(sorted(names) == sorted(wanted) for names in lists):

@@ -91,7 +91,7 @@ def _settings(context: Context) -> dict[str, Any]:
     return {
         "host": HOST,
         "port": context.ports["main"],
-        "channelizer": f"{package}.server.channel.WebSocketChannelizer",
+        "channelizer": "sandbox.gremlin.Channels",
         "graphManager": "sandbox.gremlin.Graphs",
         "scriptEngines": {"gremlin-lang": {}},
         "serializers": [{"className": f"{package}.util.ser.{name}"} for name in _SERIALIZERS],

@@ -232,10 +232,9 @@ public final class Graphs implements GraphManager {
         return sources.get(name);
     }
 
-    /** Sees each request once more, right before it runs: what {@link Guard} refuses never gets past here. */
     @Override
     public void beforeQueryStart(final RequestMessage request) {
-        Guard.refuseForAll(request);
+        Guard.refuseOtherLanguages(request);
     }
 
     @Override

@@ -50,9 +50,9 @@ public final class Guard implements Authorizer {
 
     @Override
     public void authorize(final AuthenticatedUser user, final RequestMessage request) throws AuthorizationException {
-        final String reason = refusal(request);
-        if (reason != null) {
-            throw new AuthorizationException(reason);
+        final Object language = request.getArgs().get(Tokens.ARGS_LANGUAGE);
+        if (language != null && !LANGUAGE.equals(language)) {
+            throw new AuthorizationException(language + " is not offered, only " + LANGUAGE);
         }
         final Map<String, Object> args = request.getArgs();
         // Without a language the server would take Groovy.
@@ -68,22 +68,11 @@ public final class Guard implements Authorizer {
         args.put(Tokens.ARGS_ALIASES, aliases);
     }
 
-    static void refuseForAll(final RequestMessage request) {
-        final String reason = refusal(request);
-        if (reason != null) {
-            throw new IllegalArgumentException(reason);
+    /** The last look at a request, right before it runs. */
+    static void refuseOtherLanguages(final RequestMessage request) {
+        if (request.getOp().equals(Tokens.OPS_EVAL) && !LANGUAGE.equals(request.getArgs().get(Tokens.ARGS_LANGUAGE))) {
+            throw new IllegalStateException("only " + LANGUAGE + " is offered");
         }
-    }
-
-    private static String refusal(final RequestMessage request) {
-        final Object language = request.getArgs().get(Tokens.ARGS_LANGUAGE);
-        if (language != null && !LANGUAGE.equals(language)) {
-            return language + " is not offered, only " + LANGUAGE;
-        }
-        if ("session".equals(request.getProcessor())) {
-            return "sessions are not offered: these graphs have no transactions";
-        }
-        return null;
     }
 
     /** The graph that a user gets who asks for one. */
