@@ -28,7 +28,7 @@ class MySqlEngine(Engine):
 
     name = "mysql"
     title = "MySQL"
-    services = ("rds-mysql", "aurora-mysql")
+    services = ("aurora-mysql",)
     default_port = 3306
     admin = "admin"
     suffixes = (".sql",)
