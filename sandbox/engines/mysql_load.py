@@ -44,7 +44,7 @@ def _create(table: Table) -> str:
     return (
         f"create table {table.name} (\n  "
         + ",\n  ".join(lines)
-        + "\n) engine = InnoDB default character set utf8mb4 collate utf8mb4_unicode_ci"
+        + "\n) engine = InnoDB default character set utf8mb4"
     )
 
 
@@ -76,9 +76,7 @@ def load(endpoint: Endpoint, dataset: Dataset, sink: Sink) -> dict[str, int]:
     connection = open_connection(endpoint, database="", local_infile=True)
     try:
         with connection.cursor() as cursor:
-            cursor.execute(
-                f"create database if not exists {PLACE} character set utf8mb4 collate utf8mb4_unicode_ci"
-            )
+            cursor.execute(f"create database if not exists {PLACE} character set utf8mb4")
             cursor.execute(f"use {PLACE}")
             # A person's open transaction must not make us wait for hours; a bad value is an error.
             cursor.execute("set lock_wait_timeout = 10, sql_mode = 'traditional', foreign_key_checks = 0")
