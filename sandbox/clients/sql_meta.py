@@ -199,6 +199,9 @@ _ACTIONS: dict[str, Callable[[PostgresClient, str], Result]] = {
     "pset": lambda _client, _rest: Result(),
     "set": lambda _client, _rest: Result(),
     "unset": lambda _client, _rest: Result(),
+    # pg_dump puts its output between these.
+    "restrict": lambda _client, _rest: Result(),
+    "unrestrict": lambda _client, _rest: Result(),
 }
 
 _MYSQL_COMMAND = re.compile(

@@ -427,6 +427,19 @@ def test_commands_that_people_type(client: MySqlClient, command: str, found: str
     assert found in told
 
 
+def test_a_dump_is_read_back(
+    mysql: tuple[MySqlEngine, Endpoint], client: MySqlClient, sandbox: Sandbox
+) -> None:
+    engine, admin = mysql
+    program = sandbox.bin(["mysql"])[0] / "mysqldump"
+    environment = {"PATH": os.environ["PATH"], **engine.env(admin)}
+    dump = subprocess.run(
+        [program, "--routines", "sandbox"], env=environment, capture_output=True, text=True, check=True
+    )
+    _run(client, "create database again; use again\n" + dump.stdout)
+    assert list(_run(client, "select count(*) from orders;")[0].rows) == [(Dataset.course().count("orders"),)]
+
+
 def test_habits_of_psql_get_advice(client: MySqlClient) -> None:
     with pytest.raises(StatementError) as caught:
         _run(client, "\\dt")

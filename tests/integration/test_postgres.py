@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -266,8 +267,6 @@ def test_it_listens_on_the_loopback_address_only_and_on_no_socket_file(
 def test_psql_and_pg_dump_of_the_same_version_find_the_server_by_the_environment(
     postgres: tuple[PostgresEngine, Endpoint], sandbox: Sandbox
 ) -> None:
-    import subprocess
-
     engine, admin = postgres
     [folder] = sandbox.bin(["postgres"])
     environment = {"PATH": f"{folder}:{os.environ['PATH']}", **engine.env(admin)}
@@ -407,6 +406,20 @@ def test_a_file_is_read_and_a_missing_one_told(client: PostgresClient, tmp_path:
     assert [r.columns for r in results if r.columns] == [["one"]]
     with pytest.raises(StatementError, match="No such file"):
         _run(PostgresClient(client.endpoint), "\\i /nowhere.sql")
+
+
+def test_a_dump_is_read_back(
+    postgres: tuple[PostgresEngine, Endpoint], client: PostgresClient, sandbox: Sandbox
+) -> None:
+    engine, admin = postgres
+    [folder] = sandbox.bin(["postgres"])
+    dump = subprocess.run(
+        [folder / "pg_dump", "sandbox"], env=engine.env(admin), capture_output=True, text=True, check=True
+    )
+    _run(client, "create database again;\n\\c again\n" + dump.stdout)
+    assert _run(client, "select count(*) from public.orders;")[0].rows == [
+        (Dataset.course().count("orders"),)
+    ]
 
 
 def test_gx_asks_for_records_one_below_the_other(client: PostgresClient) -> None:
