@@ -155,6 +155,16 @@ def test_the_readme_names_every_service_and_what_stands_in_for_it() -> None:
         assert service.stand_in in text, f"README.md does not name {service.stand_in} for {service.title}"
 
 
+def test_the_readme_says_how_much_is_fetched() -> None:
+    from sandbox.runtimes.native.artifacts import artifacts, group_names
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    said = re.search(r"fetches about (\d+) MB", text)
+    assert said, "README.md does not say how much the first start fetches"
+    size = sum(a.size for name in group_names() for a in artifacts(name))
+    assert abs(int(said[1]) * 1e6 - size) < 0.1 * size, f"README.md says {said[1]} MB, it is {size / 1e6:.0f}"
+
+
 # -- the gaps themselves are found ---------------------------------------------------------------------------
 
 
