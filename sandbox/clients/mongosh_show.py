@@ -109,7 +109,7 @@ def _grouped(output: list[str], items: Sequence[Any], indent: int) -> list[str]:
     widest, total = max(lengths), sum(lengths)
     if not (widest * 3 + indent < WIDTH and (total / widest > 5 or widest - 2 <= 6)):
         return output
-    bias = max(widest - math.sqrt(widest - total / len(output)), 1)
+    bias = max(widest - 3 - math.sqrt(widest - total / len(output)), 1)
     columns = min(
         math.floor(math.sqrt(2.5 * bias * len(output)) / bias + 0.5),
         (WIDTH - indent) // widest,
@@ -180,7 +180,7 @@ def number(text: str) -> str:
         return "-0" if math.copysign(1, value) < 0 else "0"
     if value.is_integer() and abs(value) < 1e21:
         return str(int(value))
-    if 1e-7 <= abs(value) < 1e21:
+    if 1e-6 <= abs(value) < 1e21:
         digits = repr(value)
         return digits if "e" not in digits else f"{value:.20f}".rstrip("0")
     mantissa, _, exponent = repr(value).partition("e")

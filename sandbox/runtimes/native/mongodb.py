@@ -41,6 +41,7 @@ class MongodbRecipe(Recipe):
             *("transactions", "sessions", "change-streams", "views", "validation", "capped", "time-series"),
             *("explain", "index-performance", "ttl", "partial-indexes", "text-search", "geospatial"),
             *("collation", "update-pipelines", "custom-roles", "replica-set", "profiler", "monitoring"),
+            *("window-functions", "json-schema", "computed-projections"),
         }
     )
 

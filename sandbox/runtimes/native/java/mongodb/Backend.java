@@ -29,7 +29,8 @@ final class Backend extends AbstractMongoBackend {
     private static final Set<String> WRITES = Set.of(
             "insert", "update", "delete", "findandmodify", "create", "drop", "createindexes", "dropindexes",
             "dropdatabase");
-    private static final Set<String> USERS = Set.of("createuser", "updateuser", "dropuser", "usersinfo");
+    private static final Set<String> USERS = Set.of(
+            "createuser", "updateuser", "dropuser", "usersinfo", "grantrolestouser", "revokerolesfromuser");
 
     private final MVStore store;
     private final boolean sync;
@@ -84,10 +85,24 @@ final class Backend extends AbstractMongoBackend {
                 return listDatabases(channel);
             default:
                 Refusals.check(name, query);
-                return changes(name, query)
-                        ? committed(() -> write(channel, database, name, command, query))
-                        : super.handleCommand(channel, database, command, query);
+                Document known = name.equals("aggregate") ? renamed(query) : query;
+                return changes(name, known)
+                        ? committed(() -> write(channel, database, name, command, known))
+                        : super.handleCommand(channel, database, command, known);
         }
+    }
+
+    /** The stage {@code $set} by the only name that the server knows it by. */
+    private static Document renamed(Document query) {
+        if (!(query.get("pipeline") instanceof Collection<?> stages)) {
+            return query;
+        }
+        List<Object> known = new ArrayList<>();
+        for (Object stage : stages) {
+            boolean set = stage instanceof Document document && document.size() == 1 && document.containsKey("$set");
+            known.add(set ? new Document("$addFields", ((Document) stage).get("$set")) : stage);
+        }
+        return query.clone().append("pipeline", known);
     }
 
     // -- who may ---------------------------------------------------------------------------------------
@@ -177,6 +192,8 @@ final class Backend extends AbstractMongoBackend {
             case "createuser" -> users.create(database, query);
             case "updateuser" -> users.update(database, query);
             case "dropuser" -> users.drop(database, query);
+            case "grantrolestouser" -> users.grant(database, query, false);
+            case "revokerolesfromuser" -> users.grant(database, query, true);
             case "usersinfo" -> users.info(database, query);
             case "insert" -> inserted(super.handleCommand(channel, database, command, query), query);
             case "update" -> oneByOne(channel, database, command, query, "updates");

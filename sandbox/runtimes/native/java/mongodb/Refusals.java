@@ -4,6 +4,7 @@ import de.bwaldvogel.mongo.bson.Document;
 import de.bwaldvogel.mongo.exception.MongoServerError;
 import java.util.Collection;
 import java.util.List;
+import java.util.Set;
 
 /** What mongo-java-server takes and ignores. Ignored, it would give answers that MongoDB does not give. */
 final class Refusals {
@@ -13,6 +14,9 @@ final class Refusals {
     private static final List<String> OF_INDEX =
             List.of("expireAfterSeconds", "partialFilterExpression", "wildcardProjection", "weights");
     private static final List<String> OF_FIND = List.of("tailable", "awaitData", "min", "max", "returnKey", "showRecordId");
+
+    private static final List<String> OF_AGGREGATE = List.of("$changeStream", "$indexStats");
+    private static final Set<String> IN_PROJECTION = Set.of("$slice", "$elemMatch");
 
     private Refusals() {}
 
@@ -24,15 +28,21 @@ final class Refusals {
         refuse(name, query, List.of("collation"));
         switch (name) {
             case "create" -> refuse(name, query, OF_CREATE);
-            case "find" -> refuse(name, query, OF_FIND);
+            case "find" -> {
+                refuse(name, query, OF_FIND);
+                projection(query.get("projection"));
+            }
             case "createindexes" -> each(query.get("indexes"), Refusals::index);
             case "update" -> each(query.get("updates"), update -> {
                 refuse(name, update, List.of("collation"));
                 pipeline(update.get("u"));
             });
             case "delete" -> each(query.get("deletes"), delete -> refuse(name, delete, List.of("collation")));
-            case "findandmodify" -> pipeline(query.get("update"));
-            case "aggregate" -> each(query.get("pipeline"), stage -> refuse(name, stage, List.of("$changeStream")));
+            case "findandmodify" -> {
+                pipeline(query.get("update"));
+                projection(query.get("fields"));
+            }
+            case "aggregate" -> each(query.get("pipeline"), stage -> refuse(name, stage, OF_AGGREGATE));
             default -> { }
         }
     }
@@ -45,6 +55,21 @@ final class Refusals {
                 if (key.get(field) instanceof String kind) {
                     throw unsupported("createIndexes with a " + kind + " index");
                 }
+            }
+        }
+    }
+
+    /** A computed field of a projection would simply be missing. */
+    private static void projection(Object given) {
+        if (!(given instanceof Document fields)) {
+            return;
+        }
+        for (String field : fields.keySet()) {
+            Object value = fields.get(field);
+            boolean computed = value instanceof String
+                    || value instanceof Document inner && !IN_PROJECTION.containsAll(inner.keySet());
+            if (computed) {
+                throw unsupported("a projection that computes the field " + field);
             }
         }
     }

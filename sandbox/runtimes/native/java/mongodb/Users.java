@@ -78,6 +78,22 @@ final class Users {
         return ok();
     }
 
+    Document grant(String database, Document command, boolean revoke) {
+        Document user = stored(database, (String) command.get(revoke ? "revokeRolesFromUser" : "grantRolesToUser"));
+        List<Document> roles = new ArrayList<>();
+        for (Object role : (Collection<?>) user.get("roles")) {
+            roles.add((Document) role);
+        }
+        for (Document role : roles(database, command)) {
+            roles.removeIf(role::equals);
+            if (!revoke) {
+                roles.add(role);
+            }
+        }
+        stored.put(key(database, (String) user.get("user")), user.clone().append("roles", roles));
+        return ok();
+    }
+
     Document drop(String database, Document command) {
         String name = (String) command.get("dropUser");
         stored(database, name);
