@@ -60,6 +60,9 @@ _BATCH = 25
 _RECORDS = 500
 """The most that one BatchWriteItem and one PutRecords take."""
 
+_WRITERS = 8
+"""Two keep the server busy; more share the wait where every change is saved before it is answered."""
+
 Client = Callable[[str], Any]
 """Gives the boto3 client of a service."""
 
@@ -104,10 +107,10 @@ def counts(dynamodb: Any) -> dict[str, int]:
 def _load_table(dynamodb: Any, table: str, dataset: Dataset) -> Iterator[int]:
     drop_table(dynamodb, table)
     create_table(dynamodb, table)
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(_WRITERS) as pool:
         items = (item(table, row) for row in dataset.rows(table))
-        # Some batches at a time: threads make one wait for the other, and memory stays flat at any scale.
-        while batches := list(islice(_chunks(items, _BATCH), 20)):
+        # Some batches at a time: memory stays flat at any scale.
+        while batches := list(islice(_chunks(items, _BATCH), 5 * _WRITERS)):
             yield sum(pool.map(lambda batch: _write(dynamodb, table, batch), batches))
 
 

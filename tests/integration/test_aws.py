@@ -23,7 +23,8 @@ from sandbox.endpoint import Endpoint
 from sandbox.engines.aws import ACCOUNT, Aws, account_of, account_secret
 from sandbox.engines.aws_load import BUCKET, FOLDERS, STREAM, object_key
 from sandbox.engines.base import Attempt, Credentials
-from sandbox.runtimes.native import aws_mend, process
+from sandbox.runtimes.native import aws_mend, aws_python, process
+from sandbox.runtimes.native.environments import interpreter
 from sandbox.sandbox import Sandbox
 
 Up = Callable[[str], tuple[Aws, Endpoint]]
@@ -498,3 +499,51 @@ def test_unmodified_boto3_and_the_cli_go_by_the_variables_alone(
         [str(bin_folder / "aws"), "s3", "ls"], env=env, capture_output=True, text=True, check=True
     )
     assert said.stdout.split()[-1] == BUCKET
+
+
+def test_the_warm_cli_ends_with_its_client_even_when_that_is_killed(aws: tuple[Aws, Endpoint]) -> None:
+    engine, admin = aws
+    program = (
+        "import os, time\n"
+        "from sandbox.engines.aws import ENGINE\n"
+        "client = ENGINE.client(ENGINE.from_env(os.environ))\n"
+        "list(client.execute('aws s3 ls'))\n"
+        "print(client._worker.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    env = os.environ | engine.generic_env(admin)
+    with subprocess.Popen(
+        [sys.executable, "-c", program], env=env, stdout=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stdout is not None
+        worker = Path(f"/proc/{int(running.stdout.readline())}")
+        assert worker.exists()
+        running.kill()
+    deadline = time.monotonic() + 10
+    while worker.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not worker.exists()
+
+
+@pytest.mark.skipif(
+    process.lesser_user() is None or aws_python.open_to_all(Path(interpreter())),
+    reason="everybody can run the Python that runs this",
+)
+def test_a_python_that_engines_cannot_reach_is_copied_to_where_they_can(
+    own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aws_python, "SYSTEM", ())
+    python = aws_python.python_for_engines(own_home / "cache")
+    said = process.run_as(
+        [
+            str(python.program),
+            "-I",
+            "-S",
+            "-c",
+            "import asyncio, decimal, hashlib, json, ssl, sys; print(sys.version)",
+        ],
+        user=process.lesser_user(),
+        cwd=own_home,
+        env={"LD_LIBRARY_PATH": str(python.libraries)},
+    )
+    assert said.strip() == sys.version

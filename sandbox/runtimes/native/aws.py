@@ -5,6 +5,7 @@ Source of the variables: ``ministack/app.py`` of 1.5.33.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sandbox.engines.aws import ACCOUNT, REGION
@@ -33,11 +34,13 @@ class AwsRecipe(Recipe):
     approximation = (
         "MiniStack imitates the interfaces of AWS: no limits of throughput, no delays, one machine."
     )
-    lacks = frozenset({"throttling", "split-shard", "table-export", "anonymous-access", "replication"})
+    lacks = frozenset({"throttling", "resharding", "table-export", "anonymous-access", "replication"})
 
     def install(self, cache: Path, sink: Sink, *, offline: bool) -> Installed:
-        server = environment("ministack", cache, sink=sink, offline=offline)
-        cli = environment("awscli", cache, sink=sink, offline=offline)
+        with ThreadPoolExecutor(2) as pool:
+            # Some seconds each when they are made, and nothing when they are there.
+            both = [pool.submit(environment, g, cache, sink=sink, offline=offline) for g in self.groups]
+            server, cli = (made.result() for made in both)
         python = python_for_engines(cache, sink)
         paths = {"packages": server.packages, "cli": cli.root, "python": python.program}
         if python.libraries:

@@ -161,7 +161,9 @@ class Saver:
         """For ever: wait for a change, give others time to join it, write."""
         while True:
             await self._changed.wait()
-            if not self.durable:
+            if self.durable:
+                await self._quiet()
+            else:
                 await asyncio.sleep(self.seconds)
             self._changed.clear()
             upto, began = self.changes, time.monotonic()
@@ -175,6 +177,14 @@ class Saver:
             if not self.durable:
                 # With much data a save takes long: leave at least three quarters of a core to the service.
                 await asyncio.sleep(3 * (time.monotonic() - began))
+
+    async def _quiet(self) -> None:
+        """Until nothing new has come for a moment: what comes together is saved together."""
+        for _ in range(10):
+            before = self.changes
+            await asyncio.sleep(0.01)
+            if self.changes == before:
+                return
 
     async def _fork(self) -> bool:
         child = os.fork()
