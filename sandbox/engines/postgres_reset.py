@@ -48,12 +48,11 @@ def reset(endpoint: Endpoint, dataset: Dataset, learner: str, sink: Sink) -> dic
                 if name not in _OURS:
                     drop_database(cursor, name)
             drop_database(cursor, PLACE)
-            _default_databases(endpoint, cursor)
-    finally:
-        admin.close()
-    # A new connection: the one before may have been to a database that was made anew.
-    admin = open_connection(endpoint, database="postgres")
-    try:
+            remade = _default_databases(endpoint, cursor)
+        if remade:
+            # The database that we were connected to is gone.
+            admin.close()
+            admin = open_connection(endpoint, database="postgres")
         with admin.cursor() as cursor:
             _drop_roles(cursor, endpoint.user, learner)
             _drop_tablespaces(cursor)
@@ -93,25 +92,20 @@ def _drop_replication(endpoint: Endpoint, cursor: Any) -> None:
     cursor.execute("select pg_drop_replication_slot(slot_name) from pg_replication_slots")
 
 
-def _default_databases(endpoint: Endpoint, cursor: Any) -> None:
-    """Databases ``postgres`` and ``template1`` as initdb made them, if anybody changed them."""
-    cursor.execute("select exists (" + _DIRTY + ")")
-    if cursor.fetchone()[0]:
-        other = open_connection(endpoint, database="template1")
-        try:
-            with other.cursor() as work:
-                drop_database(work, "postgres")
-                work.execute("create database postgres template template0 strategy file_copy")
-        finally:
-            other.close()
+def _default_databases(endpoint: Endpoint, cursor: Any) -> bool:
+    """Databases ``postgres`` and ``template1`` as initdb made them, if anybody changed them; True when
+    ``postgres``, to which the cursor is connected, was made anew."""
+    dirty = _is_dirty(cursor)
     other = open_connection(endpoint, database="template1")
     try:
         with other.cursor() as work:
-            work.execute("select exists (" + _DIRTY + ")")
-            dirty = work.fetchone()[0]
+            template_dirty = _is_dirty(work)
+            if dirty:
+                drop_database(work, "postgres")
+                work.execute("create database postgres template template0 strategy file_copy")
     finally:
         other.close()
-    if dirty:
+    if template_dirty:
         again = open_connection(endpoint, database="postgres")
         try:
             with again.cursor() as work:
@@ -120,6 +114,13 @@ def _default_databases(endpoint: Endpoint, cursor: Any) -> None:
                 work.execute("alter database template1 with is_template true")
         finally:
             again.close()
+    return dirty
+
+
+def _is_dirty(cursor: Any) -> bool:
+    cursor.execute("select exists (" + _DIRTY + ")")
+    found: bool = cursor.fetchone()[0]
+    return found
 
 
 def _drop_roles(cursor: Any, admin: str, learner: str) -> None:
