@@ -74,7 +74,10 @@ class Gremlin(Engine):
         from sandbox.engines.gremlin_load import load
 
         with open_source(replace(endpoint, database=DATASET)) as g:
-            return load(g, dataset, sink)
+            rows, alone = load(g, dataset, sink)
+        if alone:
+            _call(endpoint, "keep", dataset)
+        return rows
 
     def counts(self, endpoint: Endpoint) -> dict[str, int]:
         from sandbox.engines.gremlin_load import counts
@@ -83,12 +86,9 @@ class Gremlin(Engine):
             return counts(g)
 
     def reset(self, endpoint: Endpoint, dataset: Dataset, sink: Sink = silent) -> dict[str, int]:
-        with open_client(replace(endpoint, database=SYSTEM)) as client:
-            names = (
-                client.submit("g.V().hasLabel('graph').has('vertices', gt(0)).values('name')").all().result()
-            )
-        for name in names:
-            _empty(replace(endpoint, database=name))
+        """All graphs are emptied, and ``g`` is filled from the copy that the server kept at the load."""
+        if _call(endpoint, "restore", dataset):
+            return dataset.counts
         return self.load(endpoint, dataset, sink)
 
     def begin(self, endpoint: Endpoint, attempt: Attempt, credentials: Credentials) -> Endpoint:
@@ -123,6 +123,14 @@ class Gremlin(Engine):
 
 def _url(host: str, port: int) -> str:
     return f"ws://{host}:{port}/gremlin"
+
+
+def _call(endpoint: Endpoint, service: str, dataset: Dataset) -> bool:
+    """``keep`` what ``g`` holds as that dataset; ``restore`` it and empty all other graphs, False when it was
+    not kept."""
+    with open_client(replace(endpoint, database=SYSTEM)) as client:
+        script = f"g.call('{service}', [dataset: '{dataset.hash}'])"
+        return bool(client.submit(script).all().result() == [True])
 
 
 def _empty(endpoint: Endpoint) -> None:

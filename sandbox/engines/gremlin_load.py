@@ -33,9 +33,10 @@ _LINE = ("salesorderdetailid", "orderqty", "unitprice", "unitpricediscount", "li
 _ORDER = ("salesorderid", "orderdate", "duedate", "shipdate", "subtotal", "taxamt", "freight", "totaldue")
 
 
-def load(g: Any, dataset: Dataset, sink: Sink) -> dict[str, int]:
+def load(g: Any, dataset: Dataset, sink: Sink) -> tuple[dict[str, int], bool]:
     """Replace the dataset's vertices, with all their edges, by those of ``dataset``. ``g`` is a traversal
-    source of gremlin_python. Returns rows by table."""
+    source of gremlin_python. Returns rows by table, and whether the graph holds nothing but the dataset."""
+    from gremlin_python.process.graph_traversal import __
     from gremlin_python.process.traversal import P
 
     g.V().has_label(P.within(*LABELS)).drop().iterate()
@@ -48,7 +49,7 @@ def load(g: Any, dataset: Dataset, sink: Sink) -> dict[str, int]:
             g.inject(batch).unfold().merge_e().iterate()
         done += rows
         sink(Progress("gremlin", "load", done, total, "rows"))
-    return dataset.counts
+    return dataset.counts, not g.V().not_(__.has_label(P.within(*LABELS))).has_next()
 
 
 def counts(g: Any) -> dict[str, int]:

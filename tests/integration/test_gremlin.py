@@ -131,6 +131,22 @@ def test_reset_takes_away_what_a_person_made_and_restores_the_dataset(
     assert engine.counts(admin) == Dataset.course().counts
 
 
+def test_reset_to_a_dataset_that_the_server_has_no_copy_of_loads_it(
+    gremlin: tuple[Gremlin, Endpoint],
+) -> None:
+    engine, admin = gremlin
+    empty = Dataset.empty()
+    try:
+        assert (
+            engine.reset(admin, empty)
+            == engine.counts(admin)
+            == {"customers": 0, "employees": 0, "orders": 0}
+        )
+        assert _ask(admin, "g.V().count()") == [0]
+    finally:
+        assert engine.reset(admin, Dataset.course()) == engine.counts(admin) == Dataset.course().counts
+
+
 def test_ids_are_numbers_in_any_writing_or_texts_of_ones_own(learner: Endpoint) -> None:
     _ask(
         learner,

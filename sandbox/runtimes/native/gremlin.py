@@ -77,7 +77,7 @@ class GremlinRecipe(Recipe):
         }
         return ServiceSpec(
             argv=jvm.command(
-                context, "sandbox.gremlin.Server", str(settings), heap_mib=256, properties=properties
+                context, "sandbox.gremlin.Server", str(settings), heap_mib=512, properties=properties
             ),
             cwd=context.work,
             ports=context.ports,

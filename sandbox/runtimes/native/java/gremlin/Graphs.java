@@ -7,8 +7,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.HashMap;
+import java.util.Iterator;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Lock;
@@ -26,13 +28,15 @@ import org.apache.tinkerpop.gremlin.server.Settings;
 import org.apache.tinkerpop.gremlin.structure.Graph;
 import org.apache.tinkerpop.gremlin.structure.T;
 import org.apache.tinkerpop.gremlin.util.Gremlin;
+import org.apache.tinkerpop.gremlin.tinkergraph.services.TinkerServiceRegistry;
 import org.apache.tinkerpop.gremlin.tinkergraph.structure.TinkerGraph;
 import org.apache.tinkerpop.gremlin.util.message.RequestMessage;
 
 /**
  * The graphs there are, by the name of their traversal source, and when they are saved. {@code g} holds the
  * dataset; {@code g_<name>} is made when it is first asked for, and forgotten some time after it became empty.
- * {@code g_read} is {@code g}, read only; {@code g_system} tells of the server and of its graphs.
+ * {@code g_read} is {@code g}, read only. {@code g_system} tells of the server and of its graphs, and has two
+ * services that make a reset fast: {@code g.call('keep', [dataset: hash])} and {@code g.call('restore', ...)}.
  *
  * The server learns of sources only: no graph has transactions that it would have to end.
  */
@@ -43,6 +47,8 @@ public final class Graphs implements GraphManager {
     static final String ATTEMPTS = "g_attempt_";
 
     private static final Pattern NAMES = Pattern.compile("g(_[a-z0-9_]{1,60})?");
+    private static final Pattern HASHES = Pattern.compile("[0-9a-f]{8,64}");
+    private static final String KEPT_SUFFIX = ".kept";
     private static final int MOST_GRAPHS = 200;
     private static final long IDLE_NANOS = TimeUnit.SECONDS.toNanos(60);
     private static final long LOOK_EVERY_MILLIS = 50;
@@ -130,7 +136,57 @@ public final class Graphs implements GraphManager {
         system.addVertex(T.label, "server", "version", Gremlin.version());
         stored.forEach((name, each) -> system.addVertex(T.label, "graph", "name", name,
                 "vertices", each.graph.getVerticesCount(), "edges", each.graph.getEdgesCount()));
+        final TinkerServiceRegistry services = (TinkerServiceRegistry) system.getServiceRegistry();
+        services.registerLambdaService("keep").addStartLambda((context, given) -> alone(() -> keep(given)));
+        services.registerLambdaService("restore").addStartLambda((context, given) -> alone(() -> restore(given)));
         return system.traversal();
+    }
+
+    /** Do something, in the thread of a request, while no other request runs. */
+    private static Iterator<Object> alone(final Callable<Boolean> action) {
+        REQUEST.unlock();
+        LOCK.writeLock().lock();
+        try {
+            return Collections.<Object>singleton(action.call()).iterator();
+        } catch (final Exception problem) {
+            throw new IllegalStateException(problem);
+        } finally {
+            LOCK.writeLock().unlock();
+            REQUEST.lock();
+        }
+    }
+
+    /** Remember what {@code g} holds now as the dataset of that hash. */
+    private boolean keep(final Map<?, ?> given) throws IOException {
+        final Path kept = kept(given);
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, "*" + KEPT_SUFFIX)) {
+            for (final Path file : files) {
+                Files.delete(file);
+            }
+        }
+        StoredGraph.write(kept, GraphFile.write(stored.get(DATASET).graph), durable);
+        return true;
+    }
+
+    /** Empty all graphs; then fill {@code g} with what was kept of the dataset. False when nothing was. */
+    private boolean restore(final Map<?, ?> given) throws IOException {
+        final Path kept = kept(given);
+        for (final StoredGraph graph : stored.values()) {
+            graph.replace(new byte[0]);
+        }
+        if (!Files.exists(kept)) {
+            return false;
+        }
+        stored.get(DATASET).replace(Files.readAllBytes(kept));
+        return true;
+    }
+
+    private Path kept(final Map<?, ?> given) {
+        final String dataset = String.valueOf(given.get("dataset"));
+        if (!HASHES.matcher(dataset).matches()) {
+            throw new IllegalArgumentException("dataset must be the hash of one");
+        }
+        return folder.resolve(dataset + KEPT_SUFFIX);
     }
 
     /**

@@ -67,11 +67,25 @@ final class StoredGraph {
         return empty() ? new byte[0] : GraphFile.write(graph);
     }
 
+    /** Make it hold something else altogether. No request may run meanwhile. */
+    void replace(final byte[] content) throws IOException {
+        graph.clear();
+        mark();
+        if (content.length > 0) {
+            GraphFile.read(content, graph);
+        }
+    }
+
     void write(final byte[] content) throws IOException {
         if (content.length == 0) {
             Files.deleteIfExists(file);
-            return;
+        } else {
+            write(file, content, durable);
         }
+    }
+
+    /** Write a file so that it is there whole or as it was. */
+    static void write(final Path file, final byte[] content, final boolean durable) throws IOException {
         final Path fresh = file.resolveSibling(file.getFileName() + ".new");
         Files.write(fresh, content);
         if (durable) {
