@@ -51,6 +51,9 @@ class Redis(Engine):
             # A server that still reads its files answers PING, but no query.
             connection.dbsize()
 
+    def warm(self, endpoint: Endpoint) -> None:  # noqa: ARG002 - the import is what takes long
+        import redis  # noqa: F401
+
     def version(self, endpoint: Endpoint) -> str:
         with _open(endpoint) as connection:
             info = connection.info("server")

@@ -186,7 +186,8 @@ def test_a_learner_reads_the_dataset_and_cannot_change_it(
         "CONFIG GET *", "CONFIG SET maxmemory 0", "SHUTDOWN NOSAVE", "DEBUG SLEEP 0", "FLUSHALL",
         "SWAPDB 0 1", "ACL LIST", "ACL SETUSER learner_t1 alldbs", "CLIENT LIST", "CLIENT KILL TYPE normal",
         "MONITOR", "SAVE", "BGREWRITEAOF", "REPLICAOF 127.0.0.1 1", "MODULE LIST", "SELECT 1023", "MOVE a 0",
-        "EVAL 'while true do end' 0", "COPY a b DB 0", "CLUSTER RESET", "SLOWLOG RESET", "FUNCTION FLUSH", "SCRIPT FLUSH",
+        "EVAL 'while true do end' 0", "COPY a b DB 0", "CLUSTER RESET", "SLOWLOG RESET",
+        "FUNCTION FLUSH", "SCRIPT FLUSH",
     ],
 )  # fmt: skip
 def test_a_learner_is_refused_what_would_harm_others(

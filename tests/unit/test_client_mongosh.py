@@ -175,8 +175,8 @@ def test_dates_before_1970_are_shown() -> None:
     "value",
     [
         None, True, 5, -(2**31), 2**40, Int64(5), 2.5, float("inf"), "text", ObjectId(), Decimal128("1.50"),
-        datetime(2024, 5, 1, 12, 30, 15, 123000, tzinfo=UTC), UUID(int=7), Binary(b"bytes"), Binary(b"x", 128),
-        Regex("a", 2), Timestamp(1, 2), MinKey(), MaxKey(), Code("f()"), [1, [2]],
+        datetime(2024, 5, 1, 12, 30, 15, 123000, tzinfo=UTC), UUID(int=7), Binary(b"bytes"),
+        Binary(b"x", 128), Regex("a", 2), Timestamp(1, 2), MinKey(), MaxKey(), Code("f()"), [1, [2]],
         {"b": 1, "a": {"$x": [None]}, "2": 1, "1": 2},
     ],
 )  # fmt: skip

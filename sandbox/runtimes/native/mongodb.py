@@ -28,8 +28,8 @@ class MongodbRecipe(Recipe):
     product = "mongo-java-server 1.47"
     groups = ("mongodb",)
     java = (17, 21)
-    memory_mib = 110
-    disk_mib = 45
+    memory_mib = 60
+    disk_mib = 25
     order = 40
     stop_seconds = 10.0
     approximation = (
