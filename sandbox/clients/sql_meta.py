@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox.clients.base import Result, StatementError
@@ -86,6 +87,7 @@ _HELP = """\
 \\c DATABASE    connect to another database
 \\conninfo      where you are connected
 \\i FILE        execute a file
+\\copy TABLE from|to 'FILE' csv header   rows from or to a file of yours
 \\x             records one below the other, on and off
 \\g \\gx         send the statement (\\gx: one record below the other)
 \\echo TEXT     print a text
@@ -182,6 +184,31 @@ def _expanded(client: PostgresClient, rest: str) -> Result:
     return Result(text=f"Expanded display is {'on' if client.vertical else 'off'}.")
 
 
+def _copy(client: PostgresClient, rest: str) -> Result:
+    """``\\copy table from 'file' csv header``: COPY with a file of the client, not of the server."""
+    found = _COPY.fullmatch(rest.strip())
+    if found is None:
+        raise StatementError("\\copy: arguments required", detail="\\copy TABLE from|to 'FILE' [options]")
+    what, way, name, options = found.groups()
+    path = Path(name[1:-1].replace("''", "'") if name.startswith("'") else name).expanduser()
+    inwards = way.lower() == "from"
+    try:
+        text = path.read_text(encoding="utf-8-sig") if inwards else None
+        end = "stdin" if inwards else "stdout"
+        result = client.run(f"copy {what} {way} {end} {options}", copied=text)
+        if not inwards:
+            path.write_text(result.text + "\n" if result.text else "", encoding="utf-8")
+            result = Result(text=f"COPY {len(result.text.splitlines())}")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise StatementError(f"{path}: {problem}") from problem
+    return result
+
+
+_COPY = re.compile(
+    r"((?:\(.+\)|\S+?)(?:\s*\([^()]*\))?)\s+(from|to)\s+('(?:[^']|'')*'|\S+)(.*)", re.IGNORECASE | re.DOTALL
+)
+
+
 def _quit(client: PostgresClient, _rest: str) -> Result:
     client.left = True
     return Result()
@@ -190,6 +217,7 @@ def _quit(client: PostgresClient, _rest: str) -> Result:
 _ACTIONS: dict[str, Callable[[PostgresClient, str], Result]] = {
     "c": _connect,
     "conninfo": _conninfo,
+    "copy": _copy,
     "x": _expanded,
     "echo": lambda _client, rest: Result(text=rest.strip("'")),
     "?": lambda _client, _rest: Result(text=_HELP),

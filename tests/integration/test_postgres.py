@@ -422,6 +422,20 @@ def test_a_dump_is_read_back(
     ]
 
 
+def test_rows_come_from_and_go_to_files_of_the_client(client: PostgresClient, tmp_path: Path) -> None:
+    (tmp_path / "it's.csv").write_text("a,b\n1,x;y\n2,\n")
+    name = str(tmp_path / "it''s.csv")
+    results = _run(
+        client,
+        f"create table t (a int, b text);\n\\copy t (a, b) from '{name}' csv header\n"
+        f"\\copy (select a from t order by a) to '{tmp_path}/out' csv header\n",
+    )
+    assert [r.text for r in results] == ["CREATE TABLE", "COPY 2", "COPY 3"]
+    assert (tmp_path / "out").read_text() == "a\n1\n2\n"
+    with pytest.raises(StatementError, match="No such file"):
+        _run(client, "\\copy t from '/nowhere.csv' csv")
+
+
 def test_gx_asks_for_records_one_below_the_other(client: PostgresClient) -> None:
     [result] = _run(client, "select 1 as a \\gx\n")
     assert result.extra["vertical"] is True
