@@ -202,14 +202,15 @@ def exercises_of(engines: Sequence[str]) -> list[str]:
 
 def shortened(text: str) -> str:
     """One exercise whole, then the table of all: the other exercises are left out, and the gap is shown."""
-    parts = re.split(r"\n(?===\s)", "\n" + text.lstrip("\n"))
-    shown = next((p for p in parts if SHOWN_EXERCISE in p.split("\n")[0]), parts[1])
-    left_out = len(parts) - 2
-    last, _, table = parts[-1].rpartition("\n\n")
-    if shown == parts[-1]:
-        shown = last
-    gap = f"\n[... {left_out} more exercises ...]\n" if left_out else ""
-    return f"{shown.strip()}\n{gap}\n{table.strip()}\n"
+    lines = text.splitlines()
+    bare = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines]
+    begins = [n for n, line in enumerate(bare) if line.startswith("== ")]
+    table = max(n for n, line in enumerate(bare) if line.startswith("EXERCISE "))
+    shown = next((n for n in begins if SHOWN_EXERCISE in bare[n]), begins[0])
+    end = min(n for n in (*begins, table) if n > shown)
+    left_out = len(begins) - 1
+    gap = ["", f"[... {left_out} more exercises ...]"] if left_out else []
+    return "\n".join([*lines[shown:end], *gap, "", *lines[table:]])
 
 
 def drawn(commands: Sequence[tuple[str, str]]) -> str:
@@ -225,7 +226,7 @@ def drawn(commands: Sequence[tuple[str, str]]) -> str:
     )
     for command, text in commands:
         console.print(Text.assemble(("$ ", "bold green"), (command, "bold")))
-        console.print(Text.from_ansi(text.rstrip("\n")), soft_wrap=True)
+        console.print(Text.from_ansi(text.rstrip("\n")))
         console.print()
     template = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
     svg = console.export_svg(title="make demo", code_format=template, unique_id="demo")
