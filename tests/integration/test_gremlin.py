@@ -352,6 +352,19 @@ def test_the_users_own_driver_works_as_in_its_manual(gremlin: tuple[Gremlin, End
     connection.close()
 
 
+def test_asking_a_server_that_hangs_ends_soon(gremlin: tuple[Gremlin, Endpoint], sandbox: Sandbox) -> None:
+    engine, admin = gremlin
+    os.kill(_pid(sandbox), signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        with pytest.raises(OSError):
+            engine.probe(admin)
+        assert time.monotonic() - began < 4
+    finally:
+        os.kill(_pid(sandbox), signal.SIGCONT)
+    engine.probe(admin)
+
+
 def test_version_is_the_servers_own(gremlin: tuple[Gremlin, Endpoint]) -> None:
     engine, admin = gremlin
     assert engine.version(admin) == "3.8.1"
