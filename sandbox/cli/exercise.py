@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
+from sandbox.cli.exercise_view import graded, verdict
 from sandbox.cli.options import AsJson, Name, complete_engine
 from sandbox.output import Output, command, table
 
@@ -164,7 +165,7 @@ def grade(
         chosen = seed if seed is not None else secrets.randbelow(1_000_000)
         result = runner.grade(exercise, file, place, seed=chosen, sink=out.sink)
         Progress().graded(result)
-        out.result({"results": [report.result_json(result)]}, *_graded(result, most_lines=40))
+        out.result({"results": [report.result_json(result)]}, *graded(result, most_lines=40))
         _demand_full([result])
 
 
@@ -172,7 +173,7 @@ def grade(
 def run(
     exercise_ids: Exercises = None, seed: Seed = None, name: Name = None, as_json: AsJson = False
 ) -> None:
-    """The reference answer at work: statements, results, the grade. Without ID all of them, side by side."""
+    """The reference answer at work: statements, results, the grade. Without ID: the grades of all."""
     with command("exercise run", as_json=as_json) as out:
         from sandbox.grading import report, runner
         from sandbox.grading.lanes import by_engine
@@ -193,10 +194,10 @@ def run(
                 echo=True,
                 cancel=cancel,
             )
-            if not as_json:
+            if exercise_ids and not as_json:
                 with guard:
                     out.say(f"\n== {exercise.id}: {exercise.spec.title}")
-                    for line in _graded(result):
+                    for line in graded(result):
                         out.say(line) if isinstance(line, str) else out.console.print(line)
             return result
 
@@ -258,7 +259,7 @@ def verify(
             return prove(exercise, place, seeds=seeds, shuffle=order, sink=out.sink, cancel=cancel)
 
         found = sorted(by_engine(exercises, work), key=lambda v: v.id) + broken
-        rows = [(v.id, _verdict(v), f"{v.seconds:.1f}") for v in found]
+        rows = [(v.id, verdict(v), f"{v.seconds:.1f}") for v in found]
         problems = [f"{v.id}: {problem}" for v in found for problem in v.problems]
         out.result(
             {"exercises": [report.verified_json(v) for v in found]},
@@ -350,52 +351,6 @@ def _places(exercises: list[Exercise], name: str | None, out: Output) -> dict[st
             actions=[f"sandbox up {' '.join(missing)}{flag}"],
         )
     return {engine: box.place(engine) for engine in sorted(needed)}
-
-
-_MARKS = {
-    "passed": ("green", "+"),
-    "failed": ("red", "-"),
-    "unknown": ("yellow", "?"),
-    "skipped": ("dim", "o"),
-}
-
-
-def _graded(result: ExerciseResult, most_lines: int | None = None) -> list[Any]:
-    """What the answer printed, then each check, then the sum."""
-    from rich.text import Text
-
-    from sandbox.clients.render import harmless
-
-    shown: list[Any] = []
-    lines = harmless(result.output.rstrip("\n")).split("\n") if result.output else []
-    if most_lines is not None and len(lines) > most_lines:
-        lines = [*lines[:most_lines], f"... {len(lines) - most_lines} more lines; --json has all"]
-    if lines:
-        shown.append("\n".join([*lines, ""]))
-    if result.problem and result.problem not in result.output:
-        shown.append(Text(harmless(result.problem), style="yellow"))
-    if result.skipped:
-        return [*shown, f"Skipped. {result.skipped}"]
-    rows = []
-    for check in result.checks:
-        style, mark = _MARKS[str(check.outcome)]
-        text = Text(check.sentence)
-        if check.message:
-            text.append(f"\n{harmless(check.message)}", style=style)
-        rows.append(
-            (Text(f"{mark} {check.outcome}", style=style), f"{check.points}/{check.max_points}", text)
-        )
-    shown.append(table(("CHECK", "POINTS", ""), rows, right=("POINTS",)))
-    shown.append(f"{result.points} of {result.max_points} points in {result.seconds:.2f} s.")
-    if "approximation" in result.facts:
-        shown.append(f"Graded on an approximation: {result.facts['approximation']}")
-    return shown
-
-
-def _verdict(found: Any) -> str:
-    if not found.ok:
-        return "not in order"
-    return f"skipped: {found.skipped}" if found.skipped else "ok"
 
 
 def _demand_full(results: list[ExerciseResult]) -> None:
