@@ -1,8 +1,9 @@
 BUCKET=course-data-$AWS_ACCOUNT_ID
 DELIVERY=delivery-$AWS_ACCOUNT_ID
 aws s3 mb "s3://$BUCKET"
+aws s3 cp "s3://$DELIVERY" delivery --recursive --no-progress
+cat delivery/*
 
-# The whole tree is made here first, and uploaded in one go.
 for folder in athena processedData scriptLocation tmpDir emr/{input,files,output,logs}; do
     mkdir -p "tree/$folder"
     touch "tree/$folder/.keep"
@@ -11,9 +12,5 @@ for table in customers employees orders; do
     mkdir -p "tree/rawData"
     cp "fixtures/$table.csv" tree/rawData/
 done
+cp delivery/* tree/processedData/
 aws s3 cp tree "s3://$BUCKET" --recursive --no-progress
-
-FILE=$(aws s3api list-objects-v2 --bucket "$DELIVERY" --query 'Contents[0].Key' --output text)
-aws s3 cp "s3://$DELIVERY/$FILE" -
-aws s3 cp "s3://$DELIVERY/$FILE" "s3://$BUCKET/processedData/$FILE" --no-progress
-aws s3 ls "s3://$BUCKET" --recursive
