@@ -11,6 +11,7 @@ from sandbox.errors import EnvironmentRefusedError
 from sandbox.events import Sink
 from sandbox.runtimes.base import ServiceSpec
 from sandbox.runtimes.native.installs import install, publish
+from sandbox.runtimes.native.mysql_certificate import made_certificate
 from sandbox.runtimes.native.process import run_as
 from sandbox.runtimes.native.recipe import Context, Installed, Recipe
 
@@ -207,7 +208,7 @@ class MySqlRecipe(Recipe):
 
     def service(self, context: Context) -> ServiceSpec:
         certificate, key, conf = (context.work / f for f in ("server-cert.pem", "server-key.pem", "my.cnf"))
-        certificate_text, key_text = _certificate()
+        certificate_text, key_text = made_certificate()
         settings = {
             **_FILES,
             **_MEMORY,
@@ -282,50 +283,9 @@ def _names(root: Path, cache: Path, sink: Sink) -> Path:
             script.write_text(_WRAPPER.format(program=program, bin=f"../{root.name}/bin"), encoding="utf-8")
             script.chmod(0o755)
 
-    digest = hashlib.sha256(_WRAPPER.encode()).hexdigest()[:8]
+    digest = hashlib.sha256(repr((_WRAPPER, _NAMES)).encode()).hexdigest()[:8]
     return publish(
         cache, f"mysql-names-{root.name.rpartition('-')[2]}-{digest}", build, subject="mysql", sink=sink
-    )
-
-
-def _certificate() -> tuple[str, str]:
-    """A new self-signed certificate for this machine's loopback names and its key, both as PEM.
-
-    Left alone the server makes an RSA key at its first start, which takes it many seconds; this takes a
-    millisecond. A new one at every start: nothing secret lies in a golden copy."""
-    import datetime
-    import ipaddress
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "sandbox mysql")])
-    now = datetime.datetime.now(datetime.UTC)
-    alternatives = [
-        x509.DNSName("localhost"),
-        x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
-    ]
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=3650))
-        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    return (
-        made.public_bytes(serialization.Encoding.PEM).decode(),
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        ).decode(),
     )
 
 
