@@ -5,7 +5,8 @@ Every command on a page is run by ``tests/e2e/test_docs.py``, so a page shows wh
 - A fenced block ``console`` shows a session: a line that begins with ``$ `` is a command (lines after it that
   begin with ``> `` go on with it), the others are what it prints. Each of those must be found in what it
   really prints, in the same order; runs of blanks count as one, and ``...`` stands for anything.
-- A fenced block ``sh`` or ``python`` is one script.
+- A fenced block ``sh`` is one script; ``python`` is one program, run by ``sandbox exec -- python`` (alone: by
+  ``python``).
 - Blocks of a page run in their order, in one folder, against one running sandbox of the engines that the page
   needs. The folder holds ``my-csv-files/`` (the dataset's files), ``my.gremlin`` (an answer) and ``answers/``
   (two answers in SQL). Interactive commands get an empty input.

@@ -54,7 +54,7 @@ def generate(
         output.result(facts(made), f"{out}: {counts}; hash {made.hash}")
 
 
-@app.command(epilog="Example:  sandbox fixtures check ./rawData")
+@app.command(epilog="Example:  sandbox fixtures check ./my-csv-files")
 def check(
     folder: Annotated[
         Path | None,

@@ -72,7 +72,7 @@ def _alone(block: pages.Block, folder: Path) -> None:
     try:
         _run(block, folder, own)
     finally:
-        _shell("sandbox down --all --delete", folder, own)
+        _ran(["sandbox", "down", "--all", "--delete"], folder, own)
         shutil.rmtree(home)
 
 
@@ -89,7 +89,7 @@ def _restore(sandbox: Sandbox, engines: list[str]) -> None:
 
 def _run(block: pages.Block, folder: Path, variables: dict[str, str]) -> None:
     for command in block.commands:
-        done = _shell(command.text, folder, variables, python=block.kind == "python")
+        done = _ran(_argv(block, command), folder, variables)
         allowed = block.exits if command is block.commands[-1] else (0,)
         told = f"{block.place}: {command.text}\n{done.stdout}{done.stderr}"
         assert done.returncode in allowed, f"{told}\nexit code {done.returncode}"
@@ -97,13 +97,20 @@ def _run(block: pages.Block, folder: Path, variables: dict[str, str]) -> None:
         assert missing is None, f"{told}\nthe page shows a line that was not printed: {missing!r}"
 
 
-def _shell(
-    text: str, folder: Path, variables: dict[str, str], *, python: bool = False
-) -> subprocess.CompletedProcess[str]:
+def _argv(block: pages.Block, command: pages.Command) -> list[str]:
+    if block.kind != "python":
+        return ["bash", "-eu", "-c", command.text]
+    return [*([] if block.alone else ["sandbox", "exec", "--"]), "python", "-c", command.text]
+
+
+def _ran(argv: list[str], folder: Path, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "COLUMNS": "200", **variables}
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    # Popen looks for programs on our own PATH, on which the environment of the tests need not be.
+    found = shutil.which(argv[0], path=environment["PATH"])
+    assert found, argv[0]
     return subprocess.run(
-        [sys.executable, "-c", text] if python else ["bash", "-eu", "-c", text],
+        [found, *argv[1:]],
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
