@@ -238,6 +238,9 @@ class Sandbox:
                 self.runtime.stop(self.seat(step.engine), self.sink)
         if to_start:
             self.runtime.fetch(to_start, self.sink, offline=offline)
+        for name in to_start:
+            if seen[name].has_data:
+                self.runtime.clear(self.seat(name))
         self._choose_ports(to_start, asked)
         for name in to_start:
             record = self.seat(name).record

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import errno
+import secrets
 import socket
 from collections.abc import Collection
+from pathlib import Path
 
 from sandbox.errors import EnvironmentRefusedError
 
 HOST = "127.0.0.1"
+LOWEST = 20000
+"""From here up ports are chosen when an engine's default is taken."""
 
 
 def free(port: int) -> bool:
@@ -25,13 +29,21 @@ def free(port: int) -> bool:
 
 
 def any_free(avoid: Collection[int] = ()) -> int:
-    """A free port that the kernel picks, none of ``avoid``."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind((HOST, 0))
-            port: int = probe.getsockname()[1]
-        if port not in avoid:
+    """A free port, none of ``avoid``; below those that the kernel gives to outgoing connections, of which
+    one could hold a remembered port just when its engine starts again."""
+    for _ in range(1000):
+        port = secrets.choice(range(LOWEST, _ephemeral()))
+        if port not in avoid and free(port):
             return port
+    raise EnvironmentRefusedError("No port of this machine is free.", code="no-free-port")
+
+
+def _ephemeral() -> int:
+    try:
+        lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        lowest = 32768
+    return lowest if lowest > LOWEST + 1000 else 32768
 
 
 def answers(port: int) -> bool:
