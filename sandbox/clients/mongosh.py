@@ -208,7 +208,10 @@ class MongoshClient(Client):
         if operation == "tojson":
             value = question["args"]["$doc"][0][1]
             return {"value": quoted(value) if isinstance(value, str) else shown(value)}
-        arguments = to_python(question["args"])
+        try:
+            arguments = to_python(question["args"])
+        except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError) as problem:
+            return {"error": {"name": "BSONError", "message": f"{type(problem).__name__}: {problem}"}}
         if operation == "ejson":
             return {"value": json_util.dumps(arguments["value"], json_options=json_util.RELAXED_JSON_OPTIONS)}
         if operation == "use":
@@ -218,8 +221,8 @@ class MongoshClient(Client):
             return {"value": to_js(self._database().run(operation, arguments))}
         except ShellError as refused:
             extra = {key: to_js(value) for key, value in refused.extra.items() if value is not None}
-            problem = {"name": refused.name, "message": refused.message, "code": refused.code, **extra}
-            return {"error": problem}
+            trouble = {"name": refused.name, "message": refused.message, "code": refused.code, **extra}
+            return {"error": trouble}
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._host is None or self._host.poll() is not None:

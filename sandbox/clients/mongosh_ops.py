@@ -19,6 +19,9 @@ _COLLECTION_OPTIONS = {
 
 Arguments = dict[str, Any]
 
+# What the driver and we raise when an argument is of a kind that nobody expects.
+_MISTAKES = (TypeError, ValueError, KeyError, AttributeError, ArithmeticError, RecursionError)
+
 
 class ShellError(Exception):
     """An error with the name that mongosh gives it."""
@@ -60,7 +63,7 @@ class Operations:
             raise ShellError("MongoNetworkError", str(refused)) from refused
         except (BSONError, errors.DocumentTooLarge, OverflowError) as refused:
             raise ShellError("BSONError", str(refused)) from refused
-        except (errors.PyMongoError, TypeError, ValueError) as refused:
+        except (errors.PyMongoError, *_MISTAKES) as refused:
             raise ShellError("MongoInvalidArgumentError", str(refused)) from refused
 
     def _at(self, arguments: Arguments) -> Collection[Arguments]:

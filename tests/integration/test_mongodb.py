@@ -294,6 +294,17 @@ def test_concurrent_increments_are_all_counted(driver: MongoClient[dict[str, Any
     assert counter.find_one({"_id": 1}) == {"_id": 1, "n": 600}
 
 
+def test_a_collection_takes_no_more_than_can_be_read(driver: MongoClient[dict[str, Any]]) -> None:
+    things = driver.scratch.things
+    many = [{"text": "x" * 4000} for _ in range(2000)]
+    with pytest.raises(PyMongoError, match="no memory left"):
+        for _ in range(20):
+            things.insert_many([dict(one) for one in many])
+    assert sum(1 for _ in things.find({}, {"_id": 1})) == things.count_documents({})
+    driver.drop_database("scratch")
+    things.insert_one({})
+
+
 REFUSED: dict[str, Callable[[Any], object]] = {
     "change-streams": lambda db: db.a.watch(),
     "views": lambda db: db.create_collection("v", viewOn="a", pipeline=[]),

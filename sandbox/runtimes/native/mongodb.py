@@ -85,7 +85,7 @@ class MongodbRecipe(Recipe):
         }
         return ServiceSpec(
             argv=jvm.command(
-                context, "sandbox.mongodb.Server", str(settings), heap_mib=256, properties=properties
+                context, "sandbox.mongodb.Server", str(settings), heap_mib=768, properties=properties
             ),
             cwd=context.work,
             ports=context.ports,

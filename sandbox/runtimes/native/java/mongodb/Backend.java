@@ -29,12 +29,14 @@ final class Backend extends AbstractMongoBackend {
     private static final Set<String> WRITES = Set.of(
             "insert", "update", "delete", "findandmodify", "create", "drop", "createindexes", "dropindexes",
             "dropdatabase");
+    private static final Set<String> GROWS = Set.of("insert", "update", "findandmodify", "aggregate", "create");
     private static final Set<String> USERS = Set.of(
             "createuser", "updateuser", "dropuser", "usersinfo", "grantrolestouser", "revokerolesfromuser");
 
     private final MVStore store;
     private final boolean sync;
     private final Users users;
+    private final Room room = new Room();
     private final String implementation;
 
     /** {@code sync}: force each write to the disk, not only to the file. */
@@ -188,6 +190,13 @@ final class Backend extends AbstractMongoBackend {
     }
 
     private Document write(Channel channel, String database, String name, String command, Document query) {
+        if (GROWS.contains(name)) {
+            room.check();
+            if (!name.equals("aggregate") && !name.equals("create")) {
+                String collection = String.valueOf(query.get(command));
+                Room.check(resolveDatabase(database).resolveCollection(collection, false));
+            }
+        }
         return switch (name) {
             case "createuser" -> users.create(database, query);
             case "updateuser" -> users.update(database, query);
