@@ -179,7 +179,7 @@ def tasks_of(uid: int) -> int:
 
 def make_view(cover: list[str], show: list[str]) -> None:
     """In a mount namespace of this process, put an empty folder over each of ``cover``, which only root may
-    enter, and in it again, read-only, those paths of ``show`` that lie below (an interpreter below /root)."""
+    enter, and in it again, read-only, those paths of ``show`` that lie below it."""
     libc = ctypes.CDLL(None, use_errno=True)
 
     def mount(source: str | None, target: str, kind: str | None, flags: int, data: str | None = None) -> None:

@@ -339,7 +339,7 @@ def _closed(paths: Sequence[Path]) -> set[str]:
 @cache
 def strongest_isolation() -> Isolation:
     """The strongest isolation that works here, found by trying. Another user needs root; folders closed to
-    that user (an interpreter below /root) need a mount namespace, which containers may refuse.
+    that user (an interpreter in root's home) need a mount namespace, which containers may refuse.
 
     As root there must be another user, because the kernel does not limit root's processes: when none can be
     had, EnvironmentRefusedError."""

@@ -550,3 +550,19 @@ def test_exercises_fit_the_engines_they_name() -> None:
 def test_an_unknown_outcome_never_counts_as_lost() -> None:
     assert Outcome.UNKNOWN not in (Outcome.FAILED, Outcome.SKIPPED)
     assert Verified("x", 0.0).ok
+
+
+def test_the_shell_completes_ids_of_exercises(cli: Callable[..., tuple[int, Any, str]]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; sys.argv = ['sandbox']; from sandbox.cli import run; run()"],
+        env={
+            **os.environ,
+            "_SANDBOX_COMPLETE": "complete_bash",
+            "COMP_WORDS": "sandbox exercise show elastic",
+            "COMP_CWORD": "3",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ID in done.stdout
