@@ -4,9 +4,10 @@ Run it as ``make docs`` or ``python -m docs.generate`` from the root of the repo
 
     python -m docs.generate                     both
     python -m docs.generate --only cli          the page of commands; starts nothing
-    python -m docs.generate --only picture --engines postgres redis
+    python -m docs.generate --only picture      best on an idle machine: it shows seconds
 
-The picture shows what the two commands of ``make demo`` really printed: they are run in a home of their own.
+The picture shows what the two commands of ``make demo`` really printed, and one exercise whole. They are run
+in a home of their own.
 """
 
 from __future__ import annotations
@@ -162,8 +163,8 @@ def on_a_terminal(argv: Sequence[str], environment: dict[str, str]) -> tuple[int
     return running.wait(), seen.decode().replace("\r\n", "\n")
 
 
-def picture(engines: Sequence[str]) -> str:
-    """An SVG of ``sandbox up --timings`` and ``sandbox exercise run``, as they ran just now."""
+def picture() -> str:
+    """An SVG of the two commands of ``make demo`` and of one exercise at work, as they ran just now."""
     command = str(Path(sys.executable).with_name("sandbox"))
     home = Path(tempfile.mkdtemp(prefix="sandbox-picture-"))
     home.chmod(0o755)
@@ -175,42 +176,19 @@ def picture(engines: Sequence[str]) -> str:
     }
     for name in ("NO_COLOR", "COLUMNS", "SANDBOX_NAME"):
         environment.pop(name, None)
+    shown = [["up", "--timings"], ["exercise", "run"], ["exercise", "run", SHOWN_EXERCISE]]
     try:
         # The first start of all may have to fetch and prepare; the picture shows an ordinary one.
-        subprocess.run([command, "up", *engines], env=environment, check=True)
+        subprocess.run([command, "up"], env=environment, check=True)
         subprocess.run([command, "down", "--delete"], env=environment, check=True)
-        up = on_a_terminal([command, "up", *engines, "--timings"], environment)
-        ids = exercises_of(engines)
-        ran = on_a_terminal([command, "exercise", "run", *ids], environment)
+        ran = [on_a_terminal([command, *words], environment) for words in shown]
     finally:
         subprocess.run([command, "down", "--delete"], env=environment, check=False)
         shutil.rmtree(home, ignore_errors=True)
-    for code, text in (up, ran):
+    for code, text in ran:
         if code != 0:
-            raise SystemExit(f"The command of the picture ended with exit code {code}:\n{text}")
-    return drawn([("sandbox up --timings", up[1]), ("sandbox exercise run", shortened(ran[1]))])
-
-
-def exercises_of(engines: Sequence[str]) -> list[str]:
-    """Ids of the exercises on these engines; none for all engines, because none means all."""
-    if not engines:
-        return []
-    from sandbox.grading.exercise import find_all
-
-    return [e.id for e in find_all()[0] if e.spec.engine in engines]
-
-
-def shortened(text: str) -> str:
-    """One exercise whole, then the table of all: the other exercises are left out, and the gap is shown."""
-    lines = text.splitlines()
-    bare = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines]
-    begins = [n for n, line in enumerate(bare) if line.startswith("== ")]
-    table = max(n for n, line in enumerate(bare) if line.startswith("EXERCISE "))
-    shown = next((n for n in begins if SHOWN_EXERCISE in bare[n]), begins[0])
-    end = min(n for n in (*begins, table) if n > shown)
-    left_out = len(begins) - 1
-    gap = ["", f"[... {left_out} more exercises ...]"] if left_out else []
-    return "\n".join([*lines[shown:end], *gap, "", *lines[table:]])
+            raise SystemExit(f"A command of the picture ended with exit code {code}:\n{text}")
+    return drawn([(f"sandbox {' '.join(words)}", text) for words, (_, text) in zip(shown, ran, strict=True)])
 
 
 def drawn(commands: Sequence[tuple[str, str]]) -> str:
@@ -226,10 +204,10 @@ def drawn(commands: Sequence[tuple[str, str]]) -> str:
     )
     for command, text in commands:
         console.print(Text.assemble(("$ ", "bold green"), (command, "bold")))
-        console.print(Text.from_ansi(text.rstrip("\n")))
+        console.print(Text.from_ansi(text.strip("\n")))
         console.print()
     template = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
-    svg = console.export_svg(title="make demo", code_format=template, unique_id="demo")
+    svg = console.export_svg(title="sandbox", code_format=template, unique_id="demo")
     return "\n".join(line.rstrip() for line in svg.splitlines()) + "\n"
 
 
@@ -237,13 +215,12 @@ def main() -> None:
     """Write what was asked for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--only", choices=("cli", "picture"), help="make just this")
-    parser.add_argument("--engines", nargs="*", default=[], help="engines in the picture; none means all")
     asked = parser.parse_args()
     if asked.only != "picture":
         CLI_PAGE.write_text(cli_page(), encoding="utf-8")
         print(f"wrote {CLI_PAGE.relative_to(ROOT)}")
     if asked.only != "cli":
-        PICTURE.write_text(picture(asked.engines), encoding="utf-8")
+        PICTURE.write_text(picture(), encoding="utf-8")
         print(f"wrote {PICTURE.relative_to(ROOT)}")
 
 

@@ -144,16 +144,3 @@ def test_commands_in_plain_blocks_are_found() -> None:
     assert pages.hidden_commands(pages.Page(ROOT / "docs" / "x.md", tuple(found))) == [
         "docs/x.md:1: sandbox up"
     ]
-
-
-def test_the_picture_shows_one_exercise_and_the_table_of_all() -> None:
-    bold = "\x1b[1m"
-    parts = [
-        f"\n== {name}: A title\nwhat {name} printed\n" for name in ("a/01", generate.SHOWN_EXERCISE, "c/01")
-    ]
-    text = "".join(parts) + f"{bold}EXERCISE  POINTS\x1b[0m\na/01  1/1\n"
-    shown = generate.shortened(text).splitlines()
-    assert shown[0] == f"== {generate.SHOWN_EXERCISE}: A title"
-    assert [line for line in shown if "printed" in line] == [f"what {generate.SHOWN_EXERCISE} printed"]
-    assert "[... 2 more exercises ...]" in shown
-    assert shown[-1] == "a/01  1/1"
