@@ -19,6 +19,7 @@ from sandbox.datasets import Dataset
 from sandbox.endpoint import Endpoint
 from sandbox.engines.base import Attempt, Credentials
 from sandbox.engines.redis import Redis
+from sandbox.runtimes.native import process
 from sandbox.sandbox import Sandbox
 
 Up = Callable[[str], tuple[Redis, Endpoint]]
@@ -245,6 +246,12 @@ def test_it_listens_on_the_loopback_address_only(redis: tuple[Redis, Endpoint], 
     pid = int(sandbox.seat("redis").run.read_text().split()[0])
     listening = [c.laddr for c in psutil.Process(pid).net_connections() if c.status == psutil.CONN_LISTEN]
     assert {address.ip for address in listening} == {"127.0.0.1"}
+
+
+def test_it_can_be_known_as_ours_by_its_environment(redis: tuple[Redis, Endpoint], sandbox: Sandbox) -> None:
+    seat = sandbox.seat("redis")
+    pid = int(seat.run.read_text().split()[0])
+    assert pid in [stray.pid for stray in process.strays(seat.mark)]
 
 
 # -- durability --------------------------------------------------------------------------------------

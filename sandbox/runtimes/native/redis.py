@@ -74,6 +74,8 @@ def _configuration(context: Context) -> str:
         "appendonly": "yes",
         "appendfsync": "always" if context.durable else "everysec",
         "daemonize": "no",
+        # A title is written over the environment, in which a process without a record is known as ours.
+        "set-proc-title": "no",
         "logfile": '""',
     }
     return "".join(f"{name} {value}\n" for name, value in settings.items())
