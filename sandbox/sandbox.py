@@ -8,63 +8,27 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sandbox import config
 from sandbox.endpoint import Endpoint
-from sandbox.engines.base import Engine
 from sandbox.engines.registry import NAMES, chosen
 from sandbox.engines.registry import engine as engine_named
 from sandbox.errors import EnvironmentRefusedError, NotSoError, SandboxError, UsageError
-from sandbox.events import Done, Failed, Phase, Sink, Warned, silent
-from sandbox.plan import Seen, Step, Wish, plan_up, starts
-from sandbox.runtimes.base import Started
+from sandbox.events import Done, Phase, Sink, Warned, silent
 from sandbox.runtimes.native import ports, process
 from sandbox.runtimes.native.registry import recipe
 from sandbox.runtimes.native.runtime import NativeRuntime
 from sandbox.state import Seat, State
+from sandbox.status import EngineStatus, wrapped
+from sandbox.up import BringUp, UpResult
 
 if TYPE_CHECKING:
     from sandbox.datasets import Dataset
     from sandbox.grading.place import Place
 
 T = TypeVar("T")
-
-
-@dataclass
-class EngineStatus:
-    """One engine of a sandbox as it is now; the fields of ``data.engines[]`` in the JSON of ``up`` and
-    ``status``. ``state`` is running, unhealthy, died or stopped; ``seconds`` what the last start took."""
-
-    name: str
-    title: str
-    product: str
-    version: str
-    runtime: str
-    state: str
-    healthy: bool
-    host: str
-    port: int | None
-    pid: int | None
-    memory_bytes: int | None
-    approximation: str
-    dataset: str
-    seconds: float | None = None
-    problem: str = ""
-    kept: bool = False
-
-
-@dataclass
-class UpResult:
-    """What ``up`` did: engines as they are now, what was started with seconds by phase, what failed."""
-
-    steps: list[Step]
-    engines: list[EngineStatus]
-    started: dict[str, Started] = field(default_factory=dict)
-    failed: dict[str, SandboxError] = field(default_factory=dict)
-    tables: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Sandbox:
@@ -201,175 +165,15 @@ class Sandbox:
         for name in asked:
             if name not in wanted:
                 raise UsageError(f"--port names {name}, which is not brought up.", code="port-without-engine")
+        bring = BringUp(self, wanted, dataset() if dataset else None, asked, durable, offline, memory)
         if dry_run:
-            return self._up(wanted, dataset, asked, durable, offline, memory, dry_run=True)
+            return UpResult(bring.plan(), self.status(wanted, probe=False))
         with self.state.locked(self.sink), process.marked(self._helpers_mark):
-            return self._up(wanted, dataset, asked, durable, offline, memory, dry_run=False)
+            return bring.act()
 
     @property
     def _helpers_mark(self) -> str:
         return f"{config.home() / self.name}:up"
-
-    def _up(
-        self,
-        wanted: list[str],
-        dataset: Callable[[], Dataset] | None,
-        asked: dict[str, int],
-        durable: bool | None,
-        offline: bool,
-        memory: int | None,
-        *,
-        dry_run: bool,
-    ) -> UpResult:
-        from sandbox.datasets import Dataset
-
-        chosen_dataset = dataset() if dataset else None
-        seen = {name: self._seen(name) for name in wanted}
-        wishes = [
-            Wish(n, chosen_dataset.hash if chosen_dataset else None, asked.get(n), durable) for n in wanted
-        ]
-        steps = plan_up(wishes, seen)
-        to_start = starts(steps)
-        if dry_run:
-            return UpResult(steps, self.status(wanted, probe=False))
-        self._check_room(to_start, memory)
-        for step in steps:
-            if step.action == "stop":
-                self.runtime.stop(self.seat(step.engine), self.sink)
-        if to_start:
-            self.runtime.fetch(to_start, self.sink, offline=offline)
-        for name in to_start:
-            if seen[name].has_data:
-                self.runtime.clear(self.seat(name))
-        self._choose_ports(to_start, asked)
-        for name in to_start:
-            record = self.seat(name).record
-            record.wanted = True
-            if durable is not None:
-                record.durable = durable
-        if to_start:
-            self.state.save()
-        result = UpResult(steps, [])
-        new_dataset = chosen_dataset or (Dataset.course() if to_start else None)
-        loads = {s.engine for s in steps if s.action == "load"}
-
-        def bring(name: str) -> Started | None:
-            seat = self.seat(name)
-            started = None
-            if name in to_start:
-                started = self._start(seat, new_dataset, offline)
-            if name in loads and chosen_dataset is not None:
-                self._load_into(name, chosen_dataset)
-            return started
-
-        slowest_first = sorted(wanted, key=lambda n: recipe(n).order)
-        self._act(slowest_first, bring, result)
-        if to_start or loads:
-            self.state.save()
-        if new_dataset is not None:
-            created = {s.engine for s in steps if s.action == "create"} - set(result.failed)
-            self.runtime.make_spares([self.seat(n) for n in created], new_dataset)
-        result.engines = self.status(wanted, probe=False)
-        for status in result.engines:
-            status.kept = status.name not in to_start
-        return result
-
-    def _seen(self, name: str) -> Seen:
-        if name not in self.state.engines:
-            return Seen(missing_mib=self._missing_mib(name))
-        seat = self.seat(name)
-        alive = self.runtime.observe(seat, memory=False).alive
-        if alive and not ports.answers(seat.record.ports.get("main", 0)):
-            self.sink(Warned(f"{name} runs but does not answer on its port; it is started anew."))
-            self.runtime.stop(seat, self.sink)
-            alive = False
-        return Seen(
-            alive=alive,
-            has_data=seat.data.is_dir(),
-            dataset=seat.record.dataset,
-            port=seat.record.ports.get("main"),
-            durable=seat.record.durable,
-            died=seat.record.wanted and not alive and seat.data.is_dir(),
-            missing_mib=0 if alive else self._missing_mib(name),
-        )
-
-    def _missing_mib(self, name: str) -> int:
-        from sandbox.runtimes.native.artifacts import missing
-
-        size = sum(a.size for a in missing(recipe(name).groups, self.runtime.cache))
-        return -(-size // 2**20)
-
-    def _check_room(self, to_start: Sequence[str], memory: int | None) -> None:
-        from sandbox import preflight
-
-        preflight.check_memory(to_start, memory)
-        new = [n for n in to_start if not (self.runtime.cache / "golden" / n).is_dir()]
-        download = sum(self._missing_mib(n) for n in to_start) << 20
-        preflight.check_disk(new, download, [self.runtime.cache, config.home()])
-
-    def _choose_ports(self, to_start: Sequence[str], asked: Mapping[str, int]) -> None:
-        taken = {p for r in self.state.engines.values() for p in r.ports.values()}
-        for name in to_start:
-            record, found, engine = self.seat(name).record, recipe(name), engine_named(name)
-            for role in found.ports:
-                before = record.ports.get(role)
-                if role == "main" and name in asked:
-                    record.ports[role] = ports.asked(name, asked[name])
-                elif before is not None and ports.free(before):
-                    continue
-                else:
-                    default = role == "main" and found.prefers_default_port and before is None
-                    wish = engine.default_port if default else None
-                    if wish is not None and wish not in taken and ports.free(wish):
-                        record.ports[role] = wish
-                    else:
-                        record.ports[role] = ports.any_free(taken)
-                        busy = before if before is not None else wish
-                        if busy is not None and role == "main":
-                            self.sink(
-                                Warned(
-                                    f"Port {busy} is held by {ports.holder(busy)}; "
-                                    f"{name} takes {record.ports[role]}."
-                                )
-                            )
-                taken.add(record.ports[role])
-
-    def _start(self, seat: Seat, dataset: Dataset | None, offline: bool) -> Started:
-        from sandbox.datasets import Dataset
-
-        fresh = not seat.data.is_dir()
-        used = dataset or Dataset.course()
-        if fresh:
-            seat.record.dataset, seat.record.dataset_label = used.hash, used.name
-        # Saved before the copy: a crash between copy and password must know which golden copy it came from.
-        started = self.runtime.start(seat, used, self.sink, offline=offline, save=self.state.save)
-        seat.record.seconds = round(started.seconds, 3)
-        self.state.save()
-        return started
-
-    def _act(self, names: Sequence[str], bring: Callable[[str], Started | None], result: UpResult) -> None:
-        pool = ThreadPoolExecutor(max_workers=max(1, len(names)), thread_name_prefix="up")
-        futures = {name: pool.submit(bring, name) for name in names}
-        try:
-            wait_for(list(futures.values()))
-        except BaseException:
-            # Ctrl-C or SIGTERM: what is not yet up gives up and ends its process; what is up stays.
-            self.runtime.cancelled.set()
-            wait_for(list(futures.values()), timeout=10)
-            self.state.save()
-            raise
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-        for name, future in futures.items():
-            problem = future.exception()
-            if problem is None:
-                started = future.result()
-                if started:
-                    result.started[name] = started
-                continue
-            error = problem if isinstance(problem, SandboxError) else _wrapped(name, problem)
-            self.sink(Failed(name, error.title))
-            result.failed[name] = error
 
     # -- down, load, reset -----------------------------------------------------------------------------
 
@@ -419,7 +223,8 @@ class Sandbox:
             return self._state.seat(name)
         return Seat(self.name, name, config.home() / self.name, EngineRecord("native"), Credentials("", ""))
 
-    def _load_into(self, name: str, dataset: Dataset) -> dict[str, int]:
+    def load_into(self, name: str, dataset: Dataset) -> dict[str, int]:
+        """Bring a dataset into one engine and remember it; the lock must be held. Rows by table."""
         engine, seat = engine_named(name), self.seat(name)
         import time
 
@@ -434,7 +239,7 @@ class Sandbox:
 
     def load(self, names: Sequence[str] | None, dataset: Dataset) -> list[dict[str, Any]]:
         """Bring a dataset into running engines (all that run, for None); rows by engine and table."""
-        return self._rows_of(names, lambda name: self._load_into(name, dataset))
+        return self._rows_of(names, lambda name: self.load_into(name, dataset))
 
     def reset(self, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """Back to the state after ``up``, without a restart: what a person made is gone, the data whole."""
@@ -559,14 +364,4 @@ class Sandbox:
         except SandboxError:
             raise
         except Exception as problem:
-            raise _wrapped(name, problem) from problem
-
-
-def _wrapped(name: str, problem: BaseException) -> SandboxError:
-    """A driver's error in our words: the engine refused; it is no mistake of the person's."""
-    engine: Engine = engine_named(name)
-    return EnvironmentRefusedError(
-        f"{engine.title}: {type(problem).__name__}: {problem}",
-        code="engine-error",
-        actions=[f"sandbox logs {name}", "sandbox status"],
-    )
+            raise wrapped(name, problem) from problem

@@ -14,7 +14,8 @@ from sandbox.output import Output, command, table
 
 if TYPE_CHECKING:
     from sandbox.datasets import Dataset
-    from sandbox.sandbox import EngineStatus, UpResult
+    from sandbox.status import EngineStatus
+    from sandbox.up import UpResult
 
 
 def register(app: typer.Typer) -> None:
