@@ -56,6 +56,9 @@ _PROPERTIES = {
     "io.netty.allocator.maxOrder": "11",
     # Otherwise measured at the start with a Java agent that we leave out.
     "cassandra.memtable.row_overhead_size": "180",
+    # Otherwise looked for in all jars.
+    "slf4j.provider": "ch.qos.logback.classic.spi.LogbackServiceProvider",
+    "slf4j.internal.verbosity": "WARN",
     # JMX listens nowhere, so nobody reads the thousands of beans: 0.3 s of CPU.
     "org.apache.cassandra.mbean_registration_class": "sandbox.cassandra.QuietBeans",
     # Only warns about swap and limits of big machines: 0.2 s of CPU.
@@ -78,6 +81,7 @@ _LOGBACK = """\
   </appender>
   <!-- Advice for production machines: limits, swap, read-ahead, JMX. -->
   <logger name="org.apache.cassandra.service.StartupChecks" level="ERROR"/>
+  <logger name="org.apache.cassandra.utils.NativeLibrary" level="ERROR"/>
   <!-- What the client gets told as well, for each count(*) of a whole table. -->
   <logger name="org.apache.cassandra.cql3.statements.SelectStatement" level="ERROR"/>
   <root level="WARN"><appender-ref ref="OUT"/></root>
@@ -107,9 +111,9 @@ class CassandraRecipe(Recipe):
         jars = fetch((*self.groups, "ecj"), cache=cache, sink=sink, offline=offline)["cassandra"]
         java = find_java(self.java, cache=cache, sink=sink, offline=offline)
         ours = compile_java(
-            "cassandra-beans",
+            "cassandra-own",
             jvm.sources("cassandra"),
-            [jar for jar in jars if jar.name.startswith(("cassandra-all-", "slf4j-api-"))],
+            [jar for jar in jars if jar.name.startswith(("cassandra-all-", "slf4j-api-", "guava-"))],
             cache=cache,
             java=java,
             sink=sink,
@@ -129,6 +133,7 @@ class CassandraRecipe(Recipe):
             "cassandra.logdir": str(context.work),
             "logback.configurationFile": str(logback),
             "jna.tmpdir": str(context.work),
+            "cassandra.triggers_dir": str(context.work),
         }
         properties = {**_PROPERTIES, **places}
         if not context.durable:
@@ -157,7 +162,6 @@ class CassandraRecipe(Recipe):
 def settings(context: Context) -> dict[str, Any]:
     """``cassandra.yaml`` as data; the file is written as JSON, which is YAML."""
     storage = context.ports["storage"]
-    seeds = [{"seeds": f"{HOST}:{storage}"}]
     found: dict[str, Any] = {
         "cluster_name": "sandbox",
         "listen_address": HOST,
@@ -165,9 +169,10 @@ def settings(context: Context) -> dict[str, Any]:
         "native_transport_port": context.ports["main"],
         "storage_port": storage,
         "seed_provider": [
-            {"class_name": "org.apache.cassandra.locator.SimpleSeedProvider", "parameters": seeds}
+            {"class_name": "sandbox.cassandra.OwnSeed", "parameters": [{"seed": f"{HOST}:{storage}"}]}
         ],
         "endpoint_snitch": "SimpleSnitch",
+        "dynamic_snitch": False,
         "partitioner": "org.apache.cassandra.dht.Murmur3Partitioner",
         "num_tokens": 1,
         "initial_token": "0",
