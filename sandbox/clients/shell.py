@@ -45,8 +45,7 @@ def run_shell(
     file: Path | None = None,
     python: bool = False,
 ) -> None:
-    """Execute what was given, or open a prompt. StatementError (exit code 1) where a statement is refused.
-    """
+    """Execute what was given, or open a prompt. StatementError (exit code 1) where one is refused."""
     if statement is not None and file is not None:
         raise UsageError("--command and --file exclude each other.", code="options-exclude")
     engine = engine_named(name)
