@@ -123,7 +123,8 @@ def _block(path: Path, line: int, kind: str, inner: Sequence[str], directive: st
     elif kind in ("sh", "python"):
         commands = (Command("\n".join(inner)),)
     name, _, value = directive.partition(":")
-    not_run, exits, alone = "", (0,), False
+    not_run, alone = "", False
+    exits: tuple[int, ...] = (0,)
     if commands and directive:
         if name == "not run" and value.strip():
             not_run = value.strip()
@@ -137,7 +138,8 @@ def _block(path: Path, line: int, kind: str, inner: Sequence[str], directive: st
 
 
 def _session(lines: Sequence[str]) -> Iterator[Command]:
-    text, shown = "", []
+    text = ""
+    shown: list[str] = []
     for line in lines:
         if line.startswith("$ "):
             if text:

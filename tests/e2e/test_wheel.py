@@ -13,6 +13,7 @@ import venv
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -106,9 +107,9 @@ def test_an_installed_sandbox_works_from_an_empty_folder(command: Path, own_home
     empty.mkdir(mode=0o755)
     env = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "SANDBOX_NAME", "VIRTUAL_ENV"))}
 
-    def sandbox(*args: str) -> dict[str, object]:
+    def sandbox(*args: str) -> dict[str, Any]:
         document = json.loads(_ran([str(command), *args, "--json"], empty, env))
-        data: dict[str, object] = document["data"]
+        data: dict[str, Any] = document["data"]
         return data
 
     listed = json.dumps(sandbox("fixtures", "list"))
@@ -117,7 +118,7 @@ def test_an_installed_sandbox_works_from_an_empty_folder(command: Path, own_home
     assert sandbox("fixtures", "check")["ok"] is True
     sandbox("up", "redis")
     try:
-        (result,) = sandbox("exercise", "run", EXERCISE)["results"]  # type: ignore[misc]
+        (result,) = sandbox("exercise", "run", EXERCISE)["results"]
         assert result["points"] == result["max_points"] > 0
     finally:
         stopped = sandbox("down", "--delete")["stopped"]
