@@ -257,6 +257,7 @@ def test_a_learner_works_in_a_graph_of_the_attempt(
         "g.mergeV([(T.id): 'mine'])",
         "g.V('customer-293').addE('knows').to(__.V('customer-295'))",
         "g.withoutStrategies(Watch, ReadOnlyStrategy).V().drop()",
+        "g.withStrategies(new SubgraphStrategy(vertices: __.addV('x'))).V()",
         "g.withStrategies(new VertexProgramStrategy(result: 'ORIGINAL', persist: 'EDGES')).V().pageRank()",
     ],
 )
@@ -322,6 +323,19 @@ def test_a_runaway_traversal_ends_and_harms_nobody(
         assert time.monotonic() - began < 1
         with pytest.raises(GremlinServerError, match=r"(?i)timeout|threshold"):
             pending.result()
+
+
+def test_a_traversal_that_fills_the_memory_ends_and_harms_nobody(
+    gremlin: tuple[Gremlin, Endpoint], reader: Endpoint, learner: Endpoint
+) -> None:
+    engine, admin = gremlin
+    with pytest.raises(GremlinServerError, match="This graph is full"):
+        _ask(learner, "g.inject(1).repeat(__.addV('x').property('a', 1)).times(2000000000)")
+    with open_client(reader, seconds=60) as client, pytest.raises(GremlinServerError, match="cancelled"):
+        client.submit("g.V().repeat(__.both().simplePath()).emit().path().fold()").all().result()
+    assert engine.counts(admin) == Dataset.course().counts
+    engine.clear(admin, ATTEMPT)
+    assert _ask(learner, "g.V().count()") == [0]
 
 
 def test_it_listens_on_the_loopback_address_only(gremlin: object, sandbox: Sandbox) -> None:
@@ -456,7 +470,7 @@ COURSE = """\
 john = g.addV('person').property('name', 'John').property('age', 30).next()
 jane = g.addV('person').
   property('name', 'Jane').property('age', 25).next()
-g.addE('knows').from(john).to(jane); /* and now */ g.V().hasLabel('person').values('name')
+g.addE('knows').from(john).to(jane); /* and now */ g.V().hasLabel('person').values('name').order()
 g.V(john)
   .out('knows')
   .values('name')

@@ -103,7 +103,7 @@ def _settings(context: Context) -> dict[str, Any]:
         "evaluationTimeout": EVALUATION_SECONDS * 1000,
         "threadPoolBoss": 1,
         "threadPoolWorker": 1,
-        "gremlinPool": 4,
+        "gremlinPool": 8,
         "maxContentLength": 10 * 1024 * 1024,
         "strictTransactionManagement": False,
     }

@@ -51,7 +51,6 @@ public final class Graphs implements GraphManager {
     private static final String KEPT_SUFFIX = ".kept";
     private static final int MOST_GRAPHS = 200;
     private static final long IDLE_NANOS = TimeUnit.SECONDS.toNanos(60);
-    private static final long LOOK_EVERY_MILLIS = 50;
     private static final long AFTER_FAILURE_MILLIS = 5000;
     /** Saving may take this part of the time: with big graphs it happens less often. */
     private static final int SHARE = 10;
@@ -192,13 +191,13 @@ public final class Graphs implements GraphManager {
     /**
      * Write the graphs that changed, if there is a moment when no request runs.
      *
-     * @return milliseconds after which to ask again.
+     * @return milliseconds to wait at least before the next time.
      */
     long saveChanged() throws InterruptedException {
         final long began = System.nanoTime();
         if (!anyChanged()) {
             lastSave = began;
-            return LOOK_EVERY_MILLIS;
+            return 0;
         }
         final boolean late = began - lastSave > PATIENCE_NANOS;
         synchronized (saving) {
@@ -206,28 +205,28 @@ public final class Graphs implements GraphManager {
                 lastSave = System.nanoTime();
                 try {
                     save();
-                } catch (final IOException | RuntimeException problem) {
-                    // A full disk must not end the server.
+                } catch (final IOException | RuntimeException | OutOfMemoryError problem) {
+                    // Neither a full disk nor a request that fills the memory must end the server.
                     System.err.println("Graphs could not be saved: " + problem);
                     return AFTER_FAILURE_MILLIS;
                 }
             }
         }
-        return LOOK_EVERY_MILLIS + SHARE * TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - began);
+        return SHARE * TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - began);
     }
 
-    /** The same for the last time: waits for requests that run, up to some milliseconds. */
-    void saveAtExit(final long millis) {
+    /** The same for the last time. Waits for requests that run up to some milliseconds; false when one still does. */
+    boolean saveAtExit(final long millis) {
         synchronized (saving) {
             try {
-                if (LOCK.writeLock().tryLock(millis, TimeUnit.MILLISECONDS)) {
-                    save();
-                } else {
-                    System.err.println("A request still runs: what changed since the last save is lost.");
+                if (!LOCK.writeLock().tryLock(millis, TimeUnit.MILLISECONDS)) {
+                    return false;
                 }
+                save();
             } catch (final InterruptedException | IOException | RuntimeException problem) {
                 problem.printStackTrace();
             }
+            return true;
         }
     }
 
@@ -270,7 +269,7 @@ public final class Graphs implements GraphManager {
             for (final Map.Entry<StoredGraph, byte[]> each : contents.entrySet()) {
                 each.getKey().write(each.getValue());
             }
-        } catch (final IOException | RuntimeException problem) {
+        } catch (final IOException | RuntimeException | OutOfMemoryError problem) {
             contents.keySet().forEach(StoredGraph::mark);
             throw problem;
         }
@@ -291,6 +290,9 @@ public final class Graphs implements GraphManager {
     @Override
     public void beforeQueryStart(final RequestMessage request) {
         Guard.refuseOtherLanguages(request);
+        if (request.getArgs().containsKey(Channels.LESSER)) {
+            Memory.lesserBegins();
+        }
     }
 
     @Override

@@ -11,7 +11,7 @@ import org.apache.tinkerpop.gremlin.tinkergraph.structure.AbstractTinkerGraph.Id
  * Ids are whole numbers where they look like one, so that {@code g.V(1)}, {@code g.V(1L)} and {@code g.V('1')}
  * mean the same vertex, and else strings of the user's choice, as on Neptune.
  */
-public final class Ids implements IdManager<Object> {
+public class Ids implements IdManager<Object> {
     /** As a number is written, and fits a long: {@code 007} stays a string. */
     private static final Pattern NUMBER = Pattern.compile("0|-?[1-9][0-9]{0,17}");
 

@@ -15,8 +15,9 @@ import org.apache.tinkerpop.gremlin.server.Settings;
  * hanging), saves what changed a moment after it did, and stops without waiting for idle network threads.
  */
 public final class Server {
+    private static final long LOOK_EVERY_MILLIS = 50;
     /** How long running requests may go on when the server is told to stop. */
-    private static final long DRAIN_MILLIS = 10_000;
+    private static final long DRAIN_MILLIS = 3000;
 
     private Server() {
     }
@@ -24,13 +25,19 @@ public final class Server {
     public static void main(final String[] args) {
         try {
             final Settings settings = Settings.read(args[0]);
-            final GremlinServer server = new GremlinServer(settings, pool(settings));
+            final ExecutorService pool = pool(settings);
+            final GremlinServer server = new GremlinServer(settings, pool);
             server.start().join();
             System.out.println("Gremlin Server answers on " + settings.host + ":" + settings.port);
             final Graphs graphs = Graphs.current();
-            Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(graphs), "save"));
-            for (long pause = 0; true; pause = graphs.saveChanged()) {
-                Thread.sleep(pause);
+            Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(graphs, pool), "save"));
+            long next = System.nanoTime();
+            while (true) {
+                Thread.sleep(LOOK_EVERY_MILLIS);
+                Memory.look();
+                if (System.nanoTime() - next >= 0) {
+                    next = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(graphs.saveChanged());
+                }
             }
         } catch (final Throwable problem) {
             problem.printStackTrace();
@@ -49,13 +56,20 @@ public final class Server {
 
             @Override
             protected void afterExecute(final Runnable task, final Throwable problem) {
+                Memory.ends();
                 Graphs.REQUEST.unlock();
             }
         };
     }
 
-    private static void stop(final Graphs graphs) {
-        graphs.saveAtExit(DRAIN_MILLIS);
+    private static void stop(final Graphs graphs, final ExecutorService pool) {
+        if (!graphs.saveAtExit(DRAIN_MILLIS)) {
+            // Traversals look whether they are interrupted.
+            pool.shutdownNow();
+            if (!graphs.saveAtExit(DRAIN_MILLIS)) {
+                System.err.println("A request still runs: what changed since the last save is lost.");
+            }
+        }
         // The server's own hook would wait for two seconds of silence on the network.
         Runtime.getRuntime().halt(0);
     }

@@ -25,11 +25,13 @@ final class StoredGraph {
     StoredGraph(final Path file, final boolean durable) throws IOException {
         this.file = file;
         this.durable = durable;
+        final boolean attempt = file.getFileName().toString().startsWith(Graphs.ATTEMPTS);
+        final Class<? extends Ids> ids = attempt ? AttemptIds.class : Ids.class;
         final BaseConfiguration settings = new BaseConfiguration();
         for (final String key : new String[] {AbstractTinkerGraph.GREMLIN_TINKERGRAPH_VERTEX_ID_MANAGER,
                 AbstractTinkerGraph.GREMLIN_TINKERGRAPH_EDGE_ID_MANAGER,
                 AbstractTinkerGraph.GREMLIN_TINKERGRAPH_VERTEX_PROPERTY_ID_MANAGER}) {
-            settings.setProperty(key, Ids.class.getName());
+            settings.setProperty(key, ids.getName());
         }
         graph = TinkerGraph.open(settings);
         if (Files.exists(file)) {
