@@ -122,4 +122,4 @@ def test_check_of_no_folder_is_wrong_usage(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["list", "generate", "check"])
 def test_help_has_an_example(name: str) -> None:
-    assert f"Example: sandbox fixtures {name}" in run(name, "--help").stdout
+    assert f"Example: sandbox fixtures {name}" in " ".join(run(name, "--help").stdout.split())
