@@ -74,6 +74,10 @@ class Sandbox:
 
     # -- looking ---------------------------------------------------------------------------------------
 
+    def exists(self) -> bool:
+        """Whether it has a state folder, running or not."""
+        return (config.home() / self.name).is_dir()
+
     def seat(self, name: str) -> Seat:
         """The engine's place in the state folder."""
         return self.state.seat(name)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox import config
 from sandbox.engines.registry import engine as engine_named
-from sandbox.errors import SandboxError
+from sandbox.errors import EnvironmentRefusedError, SandboxError
 from sandbox.events import Failed, Warned
 from sandbox.plan import Seen, Step, Wish, plan_up, starts
 from sandbox.runtimes.base import Started
@@ -169,13 +169,33 @@ class BringUp:
         used = self.dataset or Dataset.course()
         if fresh:
             seat.record.dataset, seat.record.dataset_label = used.hash, used.name
-        # Saved before the copy: a crash between copy and password must know which golden copy it came from.
-        started = self.box.runtime.start(
-            seat, used, self.box.sink, offline=self.offline, save=self.box.state.save
-        )
+        try:
+            started = self._start_once(seat, used)
+        except EnvironmentRefusedError as error:
+            if not self._lost_a_port(seat, error):
+                raise
+            started = self._start_once(seat, used)
         seat.record.seconds = round(started.seconds, 3)
         self.box.state.save()
         return started
+
+    def _start_once(self, seat: Seat, dataset: Dataset) -> Started:
+        # Saved before the copy: a crash between copy and password must know which golden copy it came from.
+        box = self.box
+        return box.runtime.start(seat, dataset, box.sink, offline=self.offline, save=box.state.save)
+
+    def _lost_a_port(self, seat: Seat, error: EnvironmentRefusedError) -> bool:
+        """Whether the engine ended because somebody took its port after it was chosen (some bind theirs
+        seconds later); it has another one then."""
+        lost = [role for role, port in seat.record.ports.items() if not ports.free(port)]
+        if error.code != "engine-died" or not lost or seat.engine in self.asked:
+            return False
+        for role in lost:
+            before = seat.record.ports[role]
+            seat.record.ports[role] = ports.any_free(seat.record.ports.values())
+            text = f"Port {before} was just taken by {ports.holder(before)}; "
+            self.box.sink(Warned(f"{text}{seat.engine} takes {seat.record.ports[role]}."))
+        return True
 
     def _side_by_side(
         self, names: Sequence[str], bring: Callable[[str], Started | None], result: UpResult

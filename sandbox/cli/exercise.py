@@ -39,14 +39,20 @@ OneExercise: TypeAlias = Annotated[
 Exercises: TypeAlias = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[ID]...",
+        metavar="ID",
         help="Ids of exercises.",
         autocompletion=_complete_exercise,
         show_default=False,
     ),
 ]
 Seed: TypeAlias = Annotated[
-    int | None, typer.Option("--seed", help="Data that varies is drawn from it.", show_default=False)
+    int | None,
+    typer.Option(
+        "--seed",
+        metavar="N",
+        help="Data that varies is drawn from it; without it, `grade` draws a new one each time.",
+        show_default=False,
+    ),
 ]
 
 
@@ -145,7 +151,9 @@ def grade(
     exercise_id: OneExercise,
     answer: Annotated[
         Path | None,
-        typer.Option("--answer", help="Grade this file.", show_default="the one in ./sandbox-work"),
+        typer.Option(
+            "--answer", metavar="FILE", help="Grade this file.", show_default="the one in ./sandbox-work"
+        ),
     ] = None,
     seed: Seed = None,
     name: Name = None,
@@ -218,8 +226,10 @@ def run(
 def verify(
     exercise_ids: Exercises = None,
     everything: Annotated[bool, typer.Option("--all", help="Every exercise.")] = False,
-    seed: Annotated[int, typer.Option("--seed", help="The first seed.")] = 1,
-    repeat: Annotated[int, typer.Option("--repeat", min=1, help="Times, each with the next seed.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="The first seed.")] = 1,
+    repeat: Annotated[
+        int, typer.Option("--repeat", metavar="N", min=1, help="Times, each with the next seed.")
+    ] = 1,
     shuffle: Annotated[bool, typer.Option("--shuffle", help="In an order drawn from the seed.")] = False,
     name: Name = None,
     as_json: AsJson = False,
@@ -279,7 +289,7 @@ def hint(
     exercise_id: OneExercise,
     number: Annotated[
         int | None,
-        typer.Argument(metavar="[N]", help="Which one; default: the next.", show_default=False, min=1),
+        typer.Argument(metavar="N", help="Which one; default: the next.", show_default=False, min=1),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -206,13 +206,15 @@ def down(
         from sandbox.sandbox import Sandbox
         from sandbox.state import names
 
-        stopped = []
+        stopped: list[dict[str, str]] = []
+        deleted = False
         for one in names() if every else [name]:
             box = Sandbox(name=one, sink=out.sink)
+            deleted = deleted or (delete and box.exists())
             stopped += [{"sandbox": box.name, "engine": e} for e in box.down(engines, delete=delete)]
         listed = ", ".join(s["engine"] if not every else f"{s['sandbox']}/{s['engine']}" for s in stopped)
-        kept = "Data deleted." if delete else "Data kept: `sandbox up` goes on with them."
-        text = f"Stopped: {listed}. {kept}" if stopped else f"Nothing ran. {kept if delete else ''}".rstrip()
+        kept = "Data deleted." if deleted else "Data kept: `sandbox up` goes on with them."
+        text = f"Stopped: {listed}. {kept}" if stopped else f"Nothing ran. {kept if deleted else ''}".rstrip()
         out.result({"stopped": stopped, "deleted": delete}, text)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from sandbox.errors import EnvironmentRefusedError
 from sandbox.runtimes.native import process
 from sandbox.runtimes.native.registry import recipe
 from sandbox.sandbox import Sandbox
+from sandbox.up import BringUp
 
 KEPT = {
     "postgres": ("create table kept as select 42 as answer;", "select answer from kept;"),
@@ -142,3 +144,26 @@ def test_reset_and_load_bring_the_dataset_back_and_are_idempotent(
     sandbox.load([name], Dataset.course())
     assert one.counts(sandbox.endpoint(name)) == dict(Dataset.course().counts)
     sandbox.reset([name])
+
+
+@pytest.mark.parametrize("name", ["redis", "postgres", "gremlin"])
+def test_a_port_that_is_taken_between_choice_and_start_costs_one_more_start(
+    name: str, box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holders = []
+    choose = BringUp._choose_ports
+
+    def choose_and_lose(self: BringUp, to_start: list[str]) -> None:
+        choose(self, to_start)
+        port = self.box.seat(name).record.ports["main"]
+        holders.append(socket.create_server(("127.0.0.1", port)))
+
+    monkeypatch.setattr(BringUp, "_choose_ports", choose_and_lose)
+    try:
+        result = box.up([name])
+        assert result.failed == {}
+        assert box.endpoint(name).port != holders[0].getsockname()[1]
+        assert box.status([name])[0].healthy
+    finally:
+        for holder in holders:
+            holder.close()
