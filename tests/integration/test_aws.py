@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -547,3 +548,42 @@ def test_a_python_that_engines_cannot_reach_is_copied_to_where_they_can(
         env={"LD_LIBRARY_PATH": str(python.libraries)},
     )
     assert said.strip() == sys.version
+
+
+def test_a_save_under_way_does_not_undo_what_a_clean_stop_saves(own_home: Path) -> None:
+    box = Sandbox(name="stop")
+    assert box.up(["aws"]).failed == {}
+    pid = box.status(["aws"], probe=False)[0].pid
+    assert pid is not None
+
+    def put(number: int) -> None:
+        with Aws().connect(box.endpoint("aws")) as session:
+            session.resource("dynamodb").Table("customers").put_item(Item={"customerid": number})
+
+    put(-1)
+    # The child that saves holds a copy of what was there before the last write; it is held up here until
+    # the server has saved and gone.
+    child = _saving_child(pid)
+    os.kill(child, signal.SIGSTOP)
+    put(-2)
+    stop = threading.Thread(target=box.down, args=(["aws"],))
+    stop.start()
+    while Path(f"/proc/{pid}/stat").exists() and " Z " not in Path(f"/proc/{pid}/stat").read_text():
+        time.sleep(0.005)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(child, signal.SIGCONT)
+    stop.join(30)
+    assert box.up(["aws"]).failed == {}
+    with Aws().connect(box.endpoint("aws")) as session:
+        for number in (-1, -2):
+            found = session.resource("dynamodb").Table("customers").get_item(Key={"customerid": number})
+            assert "Item" in found, f"customer {number} is lost"
+
+
+def _saving_child(pid: int) -> int:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        if children:
+            return int(children[0])
+    raise AssertionError("no save began")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import signal
 import socket
@@ -12,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from sandbox import config
 from sandbox.clients.render import render
 from sandbox.clients.shell import statements
 from sandbox.datasets import Dataset
@@ -85,7 +88,10 @@ def test_an_engine_starts_loaded_keeps_what_was_written_and_leaves_nothing(name:
     assert status.memory_bytes < (found.memory_mib * 1.6) * 2**20, "the recipe says too little memory"
 
     leader = psutil.Process(pid)
-    sockets = [c for p in (leader, *leader.children(recursive=True)) for c in p.net_connections("inet")]
+    sockets = []
+    for one_process in (leader, *leader.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):  # a worker that has done its work
+            sockets += one_process.net_connections("inet")
     assert {c.laddr.ip for c in sockets if c.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
     if os.geteuid() == 0:
         assert leader.uids().real != 0, "an engine runs as root"
@@ -167,3 +173,26 @@ def test_a_port_that_is_taken_between_choice_and_start_costs_one_more_start(
     finally:
         for holder in holders:
             holder.close()
+
+
+def test_a_prepared_folder_that_does_not_hold_the_whole_dataset_is_removed_and_told(
+    box: Sandbox, own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = own_home / "cache"
+    cache.mkdir()
+    for part in ("artifacts", "installs"):
+        (cache / part).symlink_to(config.cache() / part)
+    box.runtime.cache = cache
+    assert box.up(["redis"]).failed == {}
+    (meta,) = (cache / "golden" / "redis").glob("*/meta.json")
+    box.down(["redis"], delete=True)
+    # As if the engine had not kept over its clean stop what it acknowledged.
+    document = json.loads(meta.read_text())
+    document["rows"]["orders"] += 1
+    meta.write_text(json.dumps(document))
+    (meta.parent / "checked").unlink()
+    failed = box.up(["redis"]).failed["redis"]
+    assert failed.code == "golden-incomplete"
+    assert not meta.parent.exists()
+    assert box.up(["redis"]).failed == {}
+    assert engine("redis").counts(box.endpoint("redis")) == dict(Dataset.course().counts)

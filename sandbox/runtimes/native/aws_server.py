@@ -146,6 +146,8 @@ class Saver:
         self.done = 0
         self._changed = asyncio.Event()
         self._written = asyncio.Condition()
+        self._child = 0
+        self._closed = False
 
     def note(self) -> None:
         self.changes += 1
@@ -157,9 +159,17 @@ class Saver:
         async with self._written:
             await self._written.wait_for(lambda: self.done >= mine)
 
+    def close(self) -> None:
+        """Before the last save, at a clean end: no child with an older copy may write after it."""
+        self._closed = True
+        if self._child:
+            os.kill(self._child, signal.SIGKILL)
+            os.waitpid(self._child, 0)
+            self._child = 0
+
     async def run(self) -> None:
         """For ever: wait for a change, give others time to join it, write."""
-        while True:
+        while not self._closed:
             await self._changed.wait()
             if self.durable:
                 await self._quiet()
@@ -187,18 +197,25 @@ class Saver:
                 return
 
     async def _fork(self) -> bool:
+        if self._closed:
+            return False
         child = os.fork()
         if child == 0:
             _child()
+        self._child = child
         deadline = time.monotonic() + SAVE_TIMEOUT
         pause = 0.005
         while True:
+            if self._child != child:
+                return False
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended:
+                self._child = 0
                 return os.waitstatus_to_exitcode(status) == 0
             if time.monotonic() > deadline:
                 os.kill(child, signal.SIGKILL)
                 os.waitpid(child, 0)
+                self._child = 0
                 return False
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, 0.1)
@@ -223,7 +240,7 @@ def _child() -> None:
         os._exit(code)
 
 
-def write_all(_services: Any = None) -> None:
+def write_all() -> None:
     """Write every service's state file, each one atomically, in MiniStack's own format.
 
     Only where the process is about to end: copying is switched off, since nothing changes any more."""
@@ -232,6 +249,9 @@ def write_all(_services: Any = None) -> None:
 
     copy.deepcopy = lambda value, *_: value
     folder = Path(persistence.STATE_DIR)
+    # What a killed writer left: there is one writer at a time.
+    for stale in folder.glob("*.tmp"):
+        stale.unlink(missing_ok=True)
     for name, state_of in app._build_persistence_save_dict().items():
         state = state_of()
         if state is None:
@@ -240,7 +260,7 @@ def write_all(_services: Any = None) -> None:
         # One string from the encoder in C: ten times as fast as json.dump.
         text = json.dumps(whole, default=persistence._json_default)
         path = folder / f"{name}.json"
-        fresh = path.with_suffix(".json.tmp")
+        fresh = path.with_suffix(f".{os.getpid()}.tmp")
         fresh.write_text(text)
         fresh.replace(path)
 
@@ -257,8 +277,13 @@ async def serve(port: int, secret: str) -> None:
     for folder in ("STATE_DIR", "S3_DATA_DIR"):
         Path(os.environ[folder]).mkdir(parents=True, exist_ok=True)
     saver = Saver(float(os.environ["SANDBOX_SAVE_SECONDS"]), durable=os.environ.get("SANDBOX_DURABLE") == "1")
+
+    def last_save(_services: Any) -> None:
+        saver.close()
+        write_all()
+
     # At a clean end MiniStack saves once more, in this way.
-    app.save_all = write_all
+    app.save_all = last_save
     # Imported now, so that nobody's first request waits for it.
     for name in ("dynamodb", "kinesis", "s3", "iam", "sts"):
         app._get_module(name)

@@ -85,6 +85,21 @@ def find(cache: Path, recipe: Recipe, golden_key: str) -> Golden | None:
     return Golden(place, credentials, rows) if (place / "data").is_dir() else None
 
 
+def unchecked(made: Golden) -> bool:
+    """Whether no start has counted yet what a copy of it holds."""
+    return not (made.folder / "checked").exists()
+
+
+def settle(made: Golden, counted: dict[str, int], expected: dict[str, int]) -> bool:
+    """Keep the golden copy when its first copy holds the whole dataset; remove it when not (an engine that
+    does not keep over a clean stop what it acknowledged). True when it was kept."""
+    if counted == expected:
+        (made.folder / "checked").touch()
+        return True
+    shutil.rmtree(made.folder, ignore_errors=True)
+    return False
+
+
 def staging(cache: Path, recipe: Recipe, golden_key: str) -> Path:
     """An empty folder in which the copy is made; whatever a killed builder left there is removed."""
     place = cache / "golden" / recipe.engine / f".{golden_key}"

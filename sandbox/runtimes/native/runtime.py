@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox import config
-from sandbox.engines.base import Credentials, Engine
+from sandbox.engines.base import Engine
 from sandbox.engines.registry import engine as engine_named
 from sandbox.errors import EnvironmentRefusedError
 from sandbox.events import Sink
@@ -94,7 +94,8 @@ class NativeRuntime:
         rows: dict[str, int] = {}
         if not seat.data.is_dir():
             rows = self._data_from_golden(seat, found, engine, installed, archive, dataset, clock, save)
-        old = self._golden_credentials(seat, found)
+        made = self._golden_of(seat, found)
+        old = made.credentials if made else None
         context = self._context(seat, installed, archive)
         if not rows:
             found.recover(context)
@@ -105,23 +106,32 @@ class NativeRuntime:
             new = engine.endpoint(ports.HOST, port, seat.credentials)
             first = engine.endpoint(ports.HOST, port, old) if old else new
             launch.wait([new, first] if old else [new])
-            if old:
+            if made:
                 with clock.phase("secure"):
                     engine.secure(first, new, seat.credentials)
                     engine.probe(new)
+                if rows and golden.unchecked(made) and not golden.settle(made, engine.counts(new), made.rows):
+                    raise self._incomplete(seat, found)
                 seat.record.golden = ""
         except BaseException:
             launch.end()
+            if rows and made and not made.folder.exists():
+                shutil.rmtree(seat.data, ignore_errors=True)
             raise
         seat.record.version = found.version
         seat.record.product = found.product
         return Started(seat.engine, running.pid, clock.seconds, clock.phases, rows)
 
-    def _golden_credentials(self, seat: Seat, found: Recipe) -> Credentials | None:
-        if not seat.record.golden:
-            return None
-        made = golden.find(self.cache, found, seat.record.golden)
-        return made.credentials if made else None
+    def _golden_of(self, seat: Seat, found: Recipe) -> golden.Golden | None:
+        """The golden copy whose passwords the data folder still has."""
+        return golden.find(self.cache, found, seat.record.golden) if seat.record.golden else None
+
+    def _incomplete(self, seat: Seat, found: Recipe) -> EnvironmentRefusedError:
+        return EnvironmentRefusedError(
+            f"The prepared data folder of {found.product} did not hold the whole dataset; it was removed.",
+            code="golden-incomplete",
+            actions=[f"sandbox up {seat.engine}   # prepares it anew", f"sandbox logs {seat.engine}"],
+        )
 
     def _data_from_golden(
         self,
