@@ -50,9 +50,9 @@ def settle() -> None:
 
 
 def fresh(*engines: str) -> tuple[float, dict[str, Any]]:
-    """``up`` of a new sandbox from a full cache."""
-    sandbox("down", "--delete")
+    """``up`` of a new sandbox from a full cache, once the copies made ahead are ready (`down` ends that)."""
     settle()
+    sandbox("down", "--delete")
     return sandbox("up", *engines)
 
 
