@@ -13,7 +13,8 @@ from sandbox import config, preflight
 from sandbox.engines.registry import NAMES, engine
 from sandbox.errors import SandboxError
 from sandbox.runtimes.native import ports, process
-from sandbox.runtimes.native.registry import recipe, this_platform
+from sandbox.runtimes.native.artifacts import this_platform
+from sandbox.runtimes.native.registry import recipe
 from sandbox.state import State, names
 
 Level = Literal["ok", "note", "warning", "problem"]

@@ -279,14 +279,7 @@ class Sandbox:
         from sandbox.datasets import Dataset
 
         label = self.seat(name).record.dataset_label or "course"
-        kind, _, scale = label.partition("-")
-        if label == "course":
-            return Dataset.course()
-        if label == "empty":
-            return Dataset.empty(self.runtime.cache)
-        if kind == "scale" and scale.isdigit():
-            return Dataset.at_scale(int(scale), self.runtime.cache, self.sink)
-        return Dataset(self.runtime.cache / "datasets" / label)
+        return Dataset.named(label, self.runtime.cache, self.sink)
 
     # -- what clients need -----------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ import pytest
 
 from sandbox.endpoint import Endpoint
 from sandbox.engines.base import Engine
+from sandbox.engines.registry import NAMES
 from sandbox.engines.registry import engine as engine_named
 from sandbox.runtimes.native import process
 from sandbox.sandbox import Sandbox
@@ -49,7 +50,7 @@ def _marked(home: Path) -> list[process.Process]:
         if one is not None and one.alive():
             found.append(one)
     for root in home.glob("*"):
-        for engine in ("postgres", "mysql", "cassandra", "mongodb", "redis", "gremlin", "aws"):
+        for engine in NAMES:
             found.extend(p for p in process.strays(f"{root}:{engine}") if p not in found)
     return found
 

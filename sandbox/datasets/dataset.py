@@ -104,6 +104,18 @@ class Dataset:
         return cls._generated(0, cache, silent)
 
     @classmethod
+    def named(cls, name: str, cache: Path | None = None, sink: Sink = silent) -> Dataset:
+        """The dataset that has this :attr:`name`; a person's own files as they are kept in the cache."""
+        if name == "course":
+            return cls.course()
+        if name == "empty":
+            return cls.empty(cache)
+        kind, _, scale = name.partition("-")
+        if kind == "scale" and scale.isdigit():
+            return cls.at_scale(int(scale), cache, sink)
+        return cls(place(cache) / name)
+
+    @classmethod
     def from_folder(cls, folder: Path, cache: Path | None = None, sink: Sink = silent) -> Dataset:
         """A person's own files of the same tables, checked as a whole, kept in canonical form in the cache.
 

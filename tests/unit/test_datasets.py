@@ -326,3 +326,9 @@ def test_importing_datasets_loads_no_driver_and_no_generator() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_dataset_is_found_again_by_its_name(tmp_path: Path) -> None:
+    own = Dataset.from_folder(Dataset.course().folder, tmp_path)
+    for dataset in (Dataset.course(), Dataset.empty(tmp_path), Dataset.at_scale(2, tmp_path), own):
+        assert Dataset.named(dataset.name, tmp_path).hash == dataset.hash

@@ -14,9 +14,6 @@ from typing import Any
 from sandbox.events import Sink
 from sandbox.runtimes.base import ServiceSpec
 from sandbox.runtimes.native import jvm
-from sandbox.runtimes.native.ecj import compile_java
-from sandbox.runtimes.native.fetch import fetch
-from sandbox.runtimes.native.java import cds_key, find_java
 from sandbox.runtimes.native.recipe import Context, Installed, Recipe
 
 HOST = "127.0.0.1"
@@ -89,6 +86,10 @@ _LOGBACK = """\
 """
 
 
+def _for_our_classes(jar: Path) -> bool:
+    return jar.name.startswith(("cassandra-all-", "slf4j-api-", "guava-"))
+
+
 class CassandraRecipe(Recipe):
     """One node with password authentication and roles, JMX off.
 
@@ -110,19 +111,7 @@ class CassandraRecipe(Recipe):
     first_password = "cassandra"  # noqa: S105 - the well-known first one, changed before anybody else may come
 
     def install(self, cache: Path, sink: Sink, *, offline: bool) -> Installed:
-        jars = fetch((*self.groups, "ecj"), cache=cache, sink=sink, offline=offline)["cassandra"]
-        java = find_java(self.java, cache=cache, sink=sink, offline=offline)
-        ours = compile_java(
-            "cassandra-own",
-            jvm.sources("cassandra"),
-            [jar for jar in jars if jar.name.startswith(("cassandra-all-", "slf4j-api-", "guava-"))],
-            cache=cache,
-            java=java,
-            sink=sink,
-            offline=offline,
-        )
-        path = [*jars, ours]
-        return Installed({jar.name: jar for jar in path}, java=java, archive_key=cds_key(java, path))
+        return jvm.install(self, "cassandra-own", cache, sink, offline=offline, needed=_for_our_classes)
 
     def initialise(self, context: Context) -> None:
         """Nothing: the server makes its folder itself, with the first password."""

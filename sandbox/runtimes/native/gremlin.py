@@ -13,9 +13,6 @@ from typing import Any
 from sandbox.events import Sink
 from sandbox.runtimes.base import ServiceSpec
 from sandbox.runtimes.native import jvm
-from sandbox.runtimes.native.ecj import compile_java
-from sandbox.runtimes.native.fetch import fetch
-from sandbox.runtimes.native.java import cds_key, find_java
 from sandbox.runtimes.native.recipe import Context, Installed, Recipe
 
 HOST = "127.0.0.1"
@@ -30,8 +27,8 @@ _SERIALIZERS = (
 class GremlinRecipe(Recipe):
     """Graphs in memory, written to ``<data>/<graph>.graph`` a second after a change and at a clean stop.
 
-    A kill -9 loses what was written in that second; ``durable`` also forces each file to disk, which a crash
-    of the machine needs, but does not shorten the second.
+    A kill -9 loses what was written in that second; with ``durable`` a change is saved and forced to disk
+    before it is answered.
     """
 
     engine = "gremlin"
@@ -46,22 +43,7 @@ class GremlinRecipe(Recipe):
     lacks = frozenset({"durability", "transactions", "sessions", "groovy", "opencypher", "sparql"})
 
     def install(self, cache: Path, sink: Sink, *, offline: bool) -> Installed:
-        fetched = fetch((*self.groups, "ecj"), cache=cache, sink=sink, offline=offline)
-        jars = [*fetched["gremlin"], *fetched["slf4j-simple"]]
-        java = find_java(self.java, cache=cache, sink=sink, offline=offline)
-        ours = compile_java(
-            "gremlin-server-graphs",
-            jvm.sources("gremlin"),
-            jars,
-            cache=cache,
-            java=java,
-            sink=sink,
-            offline=offline,
-        )
-        class_path = [ours, *jars]
-        return Installed(
-            {jar.name: jar for jar in class_path}, java=java, archive_key=cds_key(java, class_path)
-        )
+        return jvm.install(self, "gremlin-server-graphs", cache, sink, offline=offline)
 
     def initialise(self, context: Context) -> None:
         """Nothing: an empty folder is an empty graph."""

@@ -7,11 +7,16 @@ alone save a third of the CPU seconds to the first query, a class-data archive a
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
+from pathlib import Path
 
 from sandbox.errors import BugError
-from sandbox.runtimes.native.recipe import Context
+from sandbox.events import Sink
+from sandbox.runtimes.native.ecj import compile_java
+from sandbox.runtimes.native.fetch import fetch
+from sandbox.runtimes.native.java import cds_key, find_java
+from sandbox.runtimes.native.recipe import Context, Installed, Recipe
 
 FLAGS = (
     "-XX:+UseSerialGC",
@@ -63,6 +68,36 @@ def command(
         main,
         *arguments,
     ]
+
+
+def install(
+    recipe: Recipe,
+    name: str,
+    cache: Path,
+    sink: Sink,
+    *,
+    offline: bool,
+    needed: Callable[[Path], bool] = lambda _: True,
+) -> Installed:
+    """Fetch the jars of a recipe's groups, find its Java, compile our own sources in ``java/<engine>`` into a
+    jar called ``name``, and key the class-data archive.
+
+    Our jar comes first on the class path: what it defines wins. ``needed`` says which jars the compiler is
+    shown; fewer make the jar's key depend on fewer."""
+    fetched = fetch((*recipe.groups, "ecj"), cache=cache, sink=sink, offline=offline)
+    jars = [jar for group in recipe.groups for jar in fetched[group]]
+    java = find_java(recipe.java, cache=cache, sink=sink, offline=offline)
+    ours = compile_java(
+        name,
+        sources(recipe.engine),
+        [jar for jar in jars if needed(jar)],
+        cache=cache,
+        java=java,
+        sink=sink,
+        offline=offline,
+    )
+    path = [ours, *jars]
+    return Installed({jar.name: jar for jar in path}, java=java, archive_key=cds_key(java, path))
 
 
 def _archive(context: Context) -> list[str]:

@@ -13,9 +13,6 @@ from sandbox.engines.mongodb import ENGINE
 from sandbox.events import Sink
 from sandbox.runtimes.base import ServiceSpec
 from sandbox.runtimes.native import jvm
-from sandbox.runtimes.native.ecj import compile_java
-from sandbox.runtimes.native.fetch import fetch
-from sandbox.runtimes.native.java import cds_key, find_java
 from sandbox.runtimes.native.recipe import Context, Installed, Recipe
 
 
@@ -46,22 +43,7 @@ class MongodbRecipe(Recipe):
     )
 
     def install(self, cache: Path, sink: Sink, *, offline: bool) -> Installed:
-        fetched = fetch((*self.groups, "ecj"), cache=cache, sink=sink, offline=offline)
-        jars = [jar for group in self.groups for jar in fetched[group]]
-        java = find_java(self.java, cache=cache, sink=sink, offline=offline)
-        ours = compile_java(
-            "mongodb-server",
-            jvm.sources("mongodb"),
-            jars,
-            cache=cache,
-            java=java,
-            sink=sink,
-            offline=offline,
-        )
-        class_path = [ours, *jars]
-        return Installed(
-            {jar.name: jar for jar in class_path}, java=java, archive_key=cds_key(java, class_path)
-        )
+        return jvm.install(self, "mongodb-server", cache, sink, offline=offline)
 
     def initialise(self, context: Context) -> None:
         """Nothing: the server makes its file itself."""

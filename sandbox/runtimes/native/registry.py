@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import platform
 from functools import cache
 
 from sandbox.errors import EnvironmentRefusedError
+from sandbox.runtimes.native.artifacts import this_platform
 from sandbox.runtimes.native.recipe import Recipe
-
-
-def this_platform() -> str:
-    """``linux-x86_64`` and the like."""
-    return f"{platform.system().lower()}-{platform.machine().lower()}"
 
 
 @cache
