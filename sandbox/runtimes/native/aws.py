@@ -17,6 +17,16 @@ from sandbox.runtimes.native.recipe import Context, Installed, Recipe
 
 SAVE_SECONDS = 1.0
 """How long a change may wait until it is saved: about what a kill -9 loses."""
+SOURCES = (
+    "aws_server.py",
+    "aws_gate.py",
+    "aws_save.py",
+    "aws_http.py",
+    "aws_mend.py",
+    "aws_copies.py",
+    "aws_dynamodb.py",
+    "aws_kinesis.py",
+)
 
 
 class AwsRecipe(Recipe):
@@ -34,7 +44,10 @@ class AwsRecipe(Recipe):
     approximation = (
         "MiniStack imitates the interfaces of AWS: no limits of throughput, no delays, one machine."
     )
-    lacks = frozenset({"throttling", "resharding", "table-export", "anonymous-access", "replication"})
+    lacks = frozenset(
+        # Point-in-time recovery can be switched on, but what is restored is the table of now.
+        {"throttling", "table-export", "point-in-time-recovery", "anonymous-access", "replication"}
+    )
 
     def install(self, cache: Path, sink: Sink, *, offline: bool) -> Installed:
         with ThreadPoolExecutor(2) as pool:
@@ -53,36 +66,49 @@ class AwsRecipe(Recipe):
     def service(self, context: Context) -> ServiceSpec:
         paths = context.installed.paths
         # Copies, because the user who runs them may not be able to reach our package.
-        names = ("aws_server.py", "aws_mend.py")
-        sources = {context.work / name: Path(__file__).with_name(name).read_text("utf-8") for name in names}
+        files = {context.work / name: text for name, text in sources().items()}
         env = {
-            "SANDBOX_SECRET": context.credentials.admin,
-            "SANDBOX_SAVE_SECONDS": str(SAVE_SECONDS),
-            "SANDBOX_DURABLE": "1" if context.durable else "0",
+            **settings(context.credentials.admin, str(context.data), durable=context.durable),
             "GATEWAY_PORT": str(context.ports["main"]),
-            "MINISTACK_HOST": "127.0.0.1",
-            "MINISTACK_ACCOUNT_ID": ACCOUNT,
-            "MINISTACK_REGION": REGION,
-            "AUTH": "true",
-            "PERSIST_STATE": "1",
-            "STATE_DIR": str(context.data / "state"),
-            "S3_PERSIST": "1",
-            "S3_DATA_DIR": str(context.data / "s3"),
-            "LOG_LEVEL": "WARNING",
-            # Nothing else that listens; and no Docker, where it removes containers that it takes for its own.
-            "IOT_MTLS_ENABLED": "0",
-            "SFTP_ENABLED": "0",
+            "SANDBOX_BIND": "127.0.0.1",
+            # No Docker, where it removes containers that it takes for its own.
             "DOCKER_HOST": f"unix://{context.work}/no-docker",
         }
         if "libraries" in paths:
             env["LD_LIBRARY_PATH"] = str(paths["libraries"])
         return ServiceSpec(
-            argv=[str(paths["python"]), "-I", "-S", str(context.work / names[0]), str(paths["packages"])],
+            argv=[str(paths["python"]), "-I", "-S", str(context.work / SOURCES[0]), str(paths["packages"])],
             cwd=context.work,
             ports=context.ports,
             env=env,
-            files=sources,
+            files=files,
         )
+
+
+def sources() -> dict[str, str]:
+    """What runs inside of MiniStack's process, by file name; the first one is to be started."""
+    return {name: Path(__file__).with_name(name).read_text("utf-8") for name in SOURCES}
+
+
+def settings(secret: str, data: str, *, durable: bool) -> dict[str, str]:
+    """Variables of MiniStack and of what we add to it, for state in a folder ``data``."""
+    return {
+        "SANDBOX_SECRET": secret,
+        "SANDBOX_SAVE_SECONDS": str(SAVE_SECONDS),
+        "SANDBOX_DURABLE": "1" if durable else "0",
+        "MINISTACK_HOST": "127.0.0.1",
+        "MINISTACK_ACCOUNT_ID": ACCOUNT,
+        "MINISTACK_REGION": REGION,
+        "AUTH": "true",
+        "PERSIST_STATE": "1",
+        "STATE_DIR": f"{data}/state",
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": f"{data}/s3",
+        "LOG_LEVEL": "WARNING",
+        # Nothing else that listens.
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+    }
 
 
 RECIPE = AwsRecipe()

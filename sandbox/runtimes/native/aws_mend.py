@@ -7,10 +7,15 @@ Runs inside MiniStack's environment like :mod:`.aws_server`, and imports nothing
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import hmac
 from types import SimpleNamespace
 from typing import Any
+
+PAGE_SIZE = "sandbox:page-size"
+"""A bucket with this tag lists no more keys in one answer than the tag's value says. The API allows it: an
+answer has 1,000 keys at most and may have fewer (ListObjectsV2, MaxKeys)."""
 
 PROTOCOLS = {
     "dynamodb": ("json", "1.0"),
@@ -22,6 +27,7 @@ PROTOCOLS = {
 """Protocol and JSON version from the service models of botocore, for the content type of answers."""
 
 
+@functools.lru_cache(1000)
 def account_secret(secret: str, account: str, default_account: str) -> str:
     """The secret key of an account. Also in ``sandbox.engines.aws``, which must say the same."""
     if account == default_account:
@@ -63,6 +69,24 @@ def know_protocols() -> None:
         return SimpleNamespace(metadata={"protocol": protocol, "jsonVersion": version})
 
     responses._service_model = service_model
+
+
+def page_listings() -> None:
+    """Cut listings of buckets with the tag :data:`PAGE_SIZE` into pages."""
+    from ministack.services import s3
+
+    def paged(listing: Any) -> Any:
+        @functools.wraps(listing)
+        def answer(bucket: str, params: dict[str, Any]) -> Any:
+            size = str((s3._bucket_tags.get(bucket) or {}).get(PAGE_SIZE, ""))
+            asked = str(s3._qp(params, "max-keys", "1000"))
+            if size.isdecimal() and asked.isdecimal() and int(size) < int(asked):
+                params = {**params, "max-keys": [size]}
+            return listing(bucket, params)
+
+        return answer
+
+    s3._list_objects_v1, s3._list_objects_v2 = paged(s3._list_objects_v1), paged(s3._list_objects_v2)
 
 
 def mend_key_conditions() -> None:

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from sandbox.engines.base import Credentials, Engine
 from sandbox.errors import EnvironmentRefusedError, SandboxError
 from sandbox.events import Warned
-from sandbox.runtimes.native import golden, ports, process
-from sandbox.runtimes.native.launch import LAST_LINES, Clock, Launch
+from sandbox.runtimes import ports
+from sandbox.runtimes.clock import Clock
+from sandbox.runtimes.native import golden, process
+from sandbox.runtimes.native.launch import LAST_LINES, Launch
 from sandbox.runtimes.native.recipe import Context, Installed, Recipe
 from sandbox.state import Seat
 

@@ -83,7 +83,7 @@ def download(groups: Sequence[str], cache: Path, sink: Sink) -> None:
     cancel = threading.Event()
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="fetch")
     try:
-        _check_room(lacking, cache)
+        check_room(sum(a.size - _size(part_of(a.path(cache))) for a in lacking), cache)
         _run(lacking, pool, cache, Meter(groups, cache, sink), cancel)
     except (UnreachableError, wheels.PipFailedError) as error:
         raise artifacts_missing(groups, cache, f"They could not be fetched: {error}") from error
@@ -141,14 +141,14 @@ def _fetch(artifact: Artifact, url: str | None, cache: Path, meter: Meter, cance
                     _fetch_locked(artifact, url, path, functools.partial(meter.at, artifact), cancel)
             break
         except Timeout:
-            meter.at(artifact, _size(_part(path)))  # somebody else is fetching it: show how far they are
+            meter.at(artifact, _size(part_of(path)))  # somebody else is fetching it: show how far they are
     meter.end(artifact)
 
 
 def _fetch_locked(
     artifact: Artifact, url: str | None, path: Path, tell: Callable[[int], None], cancel: threading.Event
 ) -> None:
-    part = _part(path)
+    part = part_of(path)
     try:
         if url is None:
             raise RefusedError("The index offers no file with these bytes.")
@@ -191,7 +191,8 @@ def make_folder(folder: Path, top: Path) -> None:
     folder.chmod(0o755)
 
 
-def _part(path: Path) -> Path:
+def part_of(path: Path) -> Path:
+    """Where a file of the cache grows until it is whole."""
     return path.with_name(path.name + ".part")
 
 
@@ -202,15 +203,15 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _check_room(lacking: Sequence[Artifact], cache: Path) -> None:
+def check_room(need: int, cache: Path) -> None:
+    """EnvironmentRefusedError when the disk of the cache has less than ``need`` bytes free."""
     make_folder(cache, cache)
-    need = sum(artifact.size - _size(_part(artifact.path(cache))) for artifact in lacking)
     free = shutil.disk_usage(cache).free
     if free < need:
         raise EnvironmentRefusedError(
             f"There is too little room for the cache in {cache}.",
             code="disk-full",
-            detail=f"The files to fetch take {need / 1e6:.0f} MB; {free / 1e6:.0f} MB are free.",
+            detail=f"The files that are missing take {need / 1e6:.0f} MB; {free / 1e6:.0f} MB are free.",
             actions=["free some room", "or put the cache elsewhere: SANDBOX_CACHE=/elsewhere"],
         )
 

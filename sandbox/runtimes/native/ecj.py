@@ -64,12 +64,13 @@ def compile_java(
                 ],
                 f"The Java sources of {name} do not compile.",
             )  # fmt: skip
-            _pack(classes, staging / f"{name}.jar")
+            pack(classes, staging / f"{name}.jar")
 
     return publish(cache, f"{name}-{key}", build, subject=name, sink=sink) / f"{name}.jar"
 
 
-def _pack(classes: Path, jar: Path) -> None:
+def pack(classes: Path, jar: Path) -> None:
+    """A jar of the files in a folder: the same bytes for the same files."""
     files = sorted(file for file in classes.rglob("*") if file.is_file())
     if not files:
         raise EnvironmentRefusedError(f"Compiling {jar.stem} made no classes.", code="java-failed")

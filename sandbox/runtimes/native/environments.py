@@ -28,6 +28,12 @@ PROGRAMS: dict[str, dict[str, str]] = {
 }
 """The programs an environment puts into its ``bin``: name and the module to run."""
 
+# Version 1 of the AWS CLI sends some services (sqs) to names of the real AWS whatever AWS_ENDPOINT_URL says.
+_AMENDED: dict[str, dict[str, str]] = {
+    "awscli": {"awscli/customizations/overridesslcommonname.py": "\n\nSSL_COMMON_NAMES.clear()\n"},
+}
+"""What is added at the end of files of packages."""
+
 # Isolated (-I) and without site (-S): neither PYTHONPATH nor the packages of the calling environment
 # come before, or beside, those of this one.
 _RUN = """\
@@ -88,7 +94,7 @@ def environment(group: str, cache: Path, *, sink: Sink = silent, offline: bool =
     EnvironmentRefusedError when there is no pip.
     """
     wanted = artifacts(group)
-    facts = (this_python(), _RUN, _PROGRAM, PROGRAMS)
+    facts = (this_python(), _RUN, _PROGRAM, PROGRAMS, _AMENDED.get(group))
     name = f"{install_name(group, _main_first(group), *facts)}-py{this_python()}"
 
     def build(staging: Path) -> None:
@@ -99,6 +105,9 @@ def environment(group: str, cache: Path, *, sink: Sink = silent, offline: bool =
         if bad:
             fetch([group], cache=cache, sink=sink, offline=offline)
         _install_wheels(group, paths, staging / "packages")
+        for path, text in _AMENDED.get(group, {}).items():
+            with (staging / "packages" / path).open("a", encoding="utf-8") as file:
+                file.write(text)
         final = cache / "installs" / name / "packages"
         _compile(staging / "packages", final)
         _write_programs(group, staging)

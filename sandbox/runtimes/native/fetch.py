@@ -55,7 +55,10 @@ def artifacts_missing(groups: Sequence[str], cache: Path, why: str) -> Environme
         "Files that the engines need are missing, and cannot be fetched now.",
         code="artifacts-missing",
         detail=detail,
-        actions=[f"with a network: {PULL}"],
+        actions=[
+            f"with a network: {PULL}",
+            "without: sandbox bundle load FILE   # made elsewhere by `sandbox bundle create`",
+        ],
     )
 
 

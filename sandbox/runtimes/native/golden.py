@@ -7,6 +7,9 @@
     <cache>/golden/<engine>/<key>/spare        a copy made ahead, taken by a rename
     <cache>/archives/<engine>-<key>.jsa        class-data archive of a JVM engine
 
+In a cache that another user fills for everybody only installs and archives can be shared: data folders have
+their owner's passwords. There each user keeps golden copies in ``<home>/.prepared`` instead (:func:`root`).
+
 The key holds all that the folder depends on: engine version, recipe, loader, dataset, durability.
 """
 
@@ -21,14 +24,21 @@ import subprocess
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from sandbox import config
 from sandbox.engines.base import Credentials
 from sandbox.errors import EnvironmentRefusedError
 from sandbox.runtimes.native import process
 from sandbox.runtimes.native.recipe import Installed, Recipe
+from sandbox.runtimes.snapshots import RESTORED, restored_passwords
 from sandbox.state import write_atomic
 
+if TYPE_CHECKING:
+    from sandbox.state import Seat
+
+PREPARED = ".prepared"
+"""Folder in the home of all sandboxes for golden copies that cannot be kept in the cache."""
 KEEP = 4
 """Golden copies kept for an engine; older ones are removed when a new one is made."""
 
@@ -62,6 +72,17 @@ def key(recipe: Recipe, dataset_hash: str, *, durable: bool) -> str:
     return digest.hexdigest()[:20]
 
 
+def root(cache: Path, engine: str) -> Path:
+    """Where golden copies of an engine are kept: in the cache, unless something of them there is another
+    user's; then in a folder of our own."""
+    locks, copies = cache / "locks", cache / "golden" / engine
+    parts = [cache, copies.parent, copies, locks, cache / "archives"]
+    parts += [*copies.glob("*"), *copies.glob("*/meta.json"), *locks.glob(f"golden-{engine}-*")]
+    if all(os.access(part, os.W_OK) for part in parts if part.exists()):
+        return cache
+    return config.home() / PREPARED
+
+
 def folder(cache: Path, recipe: Recipe, golden_key: str) -> Path:
     return cache / "golden" / recipe.engine / golden_key
 
@@ -70,7 +91,9 @@ def archive(cache: Path, recipe: Recipe, installed: Installed) -> Path | None:
     """Where the class-data archive of a JVM engine lies or would lie."""
     if not installed.archive_key:
         return None
-    return cache / "archives" / f"{recipe.engine}-{installed.archive_key}.jsa"
+    name = f"{recipe.engine}-{installed.archive_key}.jsa"
+    places = [folder / "archives" / name for folder in (cache, root(cache, recipe.engine))]
+    return next((place for place in places if os.access(place, os.R_OK)), places[-1])
 
 
 def find(cache: Path, recipe: Recipe, golden_key: str) -> Golden | None:
@@ -83,6 +106,14 @@ def find(cache: Path, recipe: Recipe, golden_key: str) -> Golden | None:
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return None
     return Golden(place, credentials, rows) if (place / "data").is_dir() else None
+
+
+def of_seat(cache: Path, recipe: Recipe, seat: Seat) -> Golden | None:
+    """What has the passwords that the seat's data folder still has; None when it has the sandbox's."""
+    if seat.record.golden == RESTORED:
+        passwords = restored_passwords(seat)
+        return Golden(seat.folder, passwords, {}) if passwords else None
+    return find(cache, recipe, seat.record.golden) if seat.record.golden else None
 
 
 def unchecked(made: Golden) -> bool:
@@ -135,11 +166,14 @@ def keep(
         shutil.rmtree(old, ignore_errors=True)
 
 
-# Makes a spare at the lowest priority, in one rename; what an interrupted one left goes first.
+# Makes a spare at the lowest priority, in one rename; what an interrupted one left goes first. Not what
+# another one is just copying: a spare that lost files under way would be taken for whole.
 _SPARE = """
 cd "$1" || exit 0
 [ -e spare ] && exit 0
-rm -rf .spare.*
+for left in .spare.*; do
+  [ -d "/proc/${left#.spare.}" ] || rm -rf "$left"
+done
 cp -a --reflink=auto data ".spare.$$" && mv -T ".spare.$$" spare || rm -rf ".spare.$$"
 """
 
@@ -147,6 +181,9 @@ cp -a --reflink=auto data ".spare.$$" && mv -T ".spare.$$" spare || rm -rf ".spa
 def take(made: Golden, target: Path) -> None:
     """Give a sandbox its data folder: the spare copy, by a rename, or else a copy made now."""
     target.parent.mkdir(parents=True, exist_ok=True)
+    if not beside(made, target.parent):
+        copy(made.data, target)
+        return
     try:
         # Away from other takers first: a rename has one winner.
         claimed = made.folder / f".taken.{os.getpid()}.{threading.get_ident()}"
@@ -159,6 +196,11 @@ def take(made: Golden, target: Path) -> None:
     except OSError:
         shutil.rmtree(claimed, ignore_errors=True)
         copy(made.data, target)
+
+
+def beside(made: Golden, folder: Path) -> bool:
+    """Whether a rename can bring a spare copy into the folder: both are on one file system."""
+    return made.folder.stat().st_dev == folder.stat().st_dev
 
 
 def make_spare(made: Golden) -> None:

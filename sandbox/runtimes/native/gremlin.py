@@ -10,12 +10,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+from sandbox.engines.base import Credentials
 from sandbox.events import Sink
 from sandbox.runtimes.base import ServiceSpec
 from sandbox.runtimes.native import jvm
 from sandbox.runtimes.native.recipe import Context, Installed, Recipe
 
 HOST = "127.0.0.1"
+MAIN_CLASS = "sandbox.gremlin.Server"
+HEAP_MIB = 512
 EVALUATION_SECONDS = 30
 _SERIALIZERS = (
     "GraphBinaryMessageSerializerV1",
@@ -49,37 +52,46 @@ class GremlinRecipe(Recipe):
         """Nothing: an empty folder is an empty graph."""
 
     def service(self, context: Context) -> ServiceSpec:
-        settings = context.work / "gremlin-server.json"
-        properties = {
-            "sandbox.graphs": str(context.data),
-            "sandbox.durable": str(context.durable).lower(),
-            "org.slf4j.simpleLogger.defaultLogLevel": "error",
-            "org.slf4j.simpleLogger.showDateTime": "true",
-            "org.slf4j.simpleLogger.dateTimeFormat": "yyyy-MM-dd HH:mm:ss.SSS",
-        }
+        file = context.work / "gremlin-server.json"
         return ServiceSpec(
             argv=jvm.command(
-                context, "sandbox.gremlin.Server", str(settings), heap_mib=512, properties=properties
+                context,
+                MAIN_CLASS,
+                str(file),
+                heap_mib=HEAP_MIB,
+                properties=properties(str(context.data), durable=context.durable),
             ),
             cwd=context.work,
             ports=context.ports,
-            files={settings: json.dumps(_settings(context), indent=1)},
+            files={file: json.dumps(settings(context.credentials, HOST, context.ports["main"]), indent=1)},
         )
 
 
-def _settings(context: Context) -> dict[str, Any]:
-    """Gremlin Server's settings: YAML, of which JSON is a part."""
+def properties(graphs: str, *, durable: bool) -> dict[str, str]:
+    """What our main class is told: the folder of the graphs, and whether a change is saved before it is
+    answered."""
+    return {
+        "sandbox.graphs": graphs,
+        "sandbox.durable": str(durable).lower(),
+        "org.slf4j.simpleLogger.defaultLogLevel": "error",
+        "org.slf4j.simpleLogger.showDateTime": "true",
+        "org.slf4j.simpleLogger.dateTimeFormat": "yyyy-MM-dd HH:mm:ss.SSS",
+    }
+
+
+def settings(credentials: Credentials, host: str, port: int) -> dict[str, Any]:
+    """Gremlin Server's settings, for a server that listens there: YAML, of which JSON is a part."""
     package = "org.apache.tinkerpop.gremlin"
     return {
-        "host": HOST,
-        "port": context.ports["main"],
+        "host": host,
+        "port": port,
         "channelizer": "sandbox.gremlin.Channels",
         "graphManager": "sandbox.gremlin.Graphs",
         "scriptEngines": {"gremlin-lang": {}},
         "serializers": [{"className": f"{package}.util.ser.{name}"} for name in _SERIALIZERS],
         "authentication": {
             "authenticator": "sandbox.gremlin.Users",
-            "config": {"admin": context.credentials.admin, "learner": context.credentials.learner},
+            "config": {"admin": credentials.admin, "learner": credentials.learner},
         },
         "authorization": {"authorizer": "sandbox.gremlin.Guard"},
         "evaluationTimeout": EVALUATION_SECONDS * 1000,

@@ -51,20 +51,43 @@ def command(
     java = context.installed.java
     if java is None:
         raise BugError(f"{main} was installed without a Java.", code="no-java")
-    work = str(context.work)
+    return line(
+        str(java.executable),
+        os.pathsep.join(map(str, context.installed.paths.values())),
+        main,
+        *arguments,
+        work=str(context.work),
+        heap_mib=heap_mib,
+        first_heap_mib=first_heap_mib,
+        flags=[*_archive(context), *flags],
+        properties=properties,
+    )
+
+
+def line(
+    java: str,
+    class_path: str,
+    main: str,
+    *arguments: str,
+    work: str,
+    heap_mib: int,
+    first_heap_mib: int = 32,
+    flags: Sequence[str] = (),
+    properties: Mapping[str, str] | None = None,
+) -> list[str]:
+    """argv for a main class, with the flags that hold for all engines; ``work`` is for temporary files."""
     # Fatal errors are written beside the data, where `logs` and a person find them.
     own = {"java.io.tmpdir": work, **PROPERTIES, **(properties or {})}
     return [
-        str(java.executable),
+        java,
         f"-Xms{first_heap_mib}m",
         f"-Xmx{heap_mib}m",
         *FLAGS,
         f"-XX:ErrorFile={work}/hs_err.log",
-        *_archive(context),
         *flags,
         *(f"-D{name}={value}" for name, value in own.items()),
         "-cp",
-        os.pathsep.join(map(str, context.installed.paths.values())),
+        class_path,
         main,
         *arguments,
     ]

@@ -3,45 +3,28 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.endpoint import Endpoint
 from sandbox.engines.base import Engine
 from sandbox.errors import EnvironmentRefusedError
-from sandbox.events import Done, Phase, Sink
+from sandbox.runtimes import ports, ready
 from sandbox.runtimes.base import ServiceSpec
-from sandbox.runtimes.native import ports, process
+from sandbox.runtimes.clock import Clock
+from sandbox.runtimes.native import process
 from sandbox.runtimes.native.recipe import Context, Recipe
+from sandbox.runtimes.native.spread import spread
 
-PROBE_EVERY = 0.05
 LAST_LINES = 20
-
-
-class Clock:
-    """Seconds by phase of one engine, told to the sink as they end."""
-
-    def __init__(self, engine: str, sink: Sink) -> None:
-        self.engine, self.sink = engine, sink
-        self.phases: dict[str, float] = {}
-        self.began = time.monotonic()
-
-    @contextmanager
-    def phase(self, name: str, text: str = "") -> Iterator[None]:
-        began = time.monotonic()
-        self.sink(Phase(self.engine, name, text))
-        yield
-        seconds = time.monotonic() - began
-        self.phases[name] = self.phases.get(name, 0.0) + seconds
-        self.sink(Done(self.engine, name, seconds, text))
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self.began
+_FRAME = re.compile(r"\s+(at \S+\(|\.\.\. \d+ (more|common))")
+"""A line of Java's that says where in the code it happened: dozens of them hide what happened."""
+_TAKEN = re.compile(r"(?i)address already in use|something else is bound")
+"""What engines say of a port that is not free; the second is TinkerPop's."""
 
 
 @dataclass
@@ -58,15 +41,20 @@ class Launch:
     clock: Clock
     cancelled: threading.Event
     child: process.Child | None = None
+    _before: int = 0
+    """Bytes of the log that earlier starts wrote."""
 
     def start(self) -> process.Child:
         """Write the files of the service and start its process."""
         with self.clock.phase("spawn"):
             spec = self.recipe.service(self.context)
             _write_files(spec, self.context.user)
+            for name in self.recipe.spreads:
+                spread(self.context.data / name)
             self.log.parent.mkdir(parents=True, exist_ok=True)
             if self.log.exists() and self.log.stat().st_size > 5_000_000:
                 self.log.replace(self.log.with_suffix(".log.1"))
+            self._before = self.log.stat().st_size if self.log.exists() else 0
             self.child = process.start(
                 spec.argv,
                 record=self.record,
@@ -82,65 +70,49 @@ class Launch:
         """Until the driver has had a real query answered twice, at any of the endpoints (they differ in
         their passwords); an error at once when the process ends."""
         limit = time.monotonic() + self.recipe.start_seconds
-        answered, problem, port = 0, "", self.context.ports["main"]
         with self.clock.phase(phase):
-            self.engine.warm(endpoints[0])
-            while answered < 2:
-                self._look(limit, problem)
-                # Drivers take tens of milliseconds to refuse; an open port costs nothing to ask for.
-                if not answered and not ports.answers(port):
-                    time.sleep(PROBE_EVERY / 5)
-                    continue
-                for endpoint in endpoints:
-                    try:
-                        self.engine.probe(endpoint)
-                        answered += 1
-                        break
-                    except Exception as refused:  # noqa: BLE001 - any error of any driver means "not yet"
-                        problem = str(refused)
-                else:
-                    answered = 0
-                    time.sleep(PROBE_EVERY)
+            ready.await_answers(self.engine, endpoints, lambda problem: self._look(limit, problem))
 
     def _look(self, limit: float, problem: str) -> None:
         if self.cancelled.is_set():
-            raise EnvironmentRefusedError("The start was interrupted.", code="interrupted")
+            raise ready.interrupted()
         code = self.child.poll() if self.child else None
         if code is not None:
             raise self._died(code)
         if time.monotonic() > limit:
-            raise EnvironmentRefusedError(
-                f"{self.recipe.product} runs but does not answer: {problem}",
-                code="engine-silent",
-                detail=process.tail(self.log, LAST_LINES),
-                actions=[f"sandbox logs {self.engine.name}", f"sandbox up {self.engine.name}"],
-            )
+            raise ready.silent(self.recipe, problem, process.tail(self.log, LAST_LINES))
 
     def _died(self, code: int) -> EnvironmentRefusedError:
         how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        port = self.context.ports["main"]
-        if not ports.free(port):
+        lines = [line for line in self._said() if not _FRAME.match(line)]
+        port, name = self.context.ports["main"], self.engine.name
+        held = not ports.free(port)
+        if held:
             how += f"; port {port} is held by {ports.holder(port)}"
-        name = self.engine.name
+        # Who took the port may have let go of it by now.
+        lost = held or any(_TAKEN.search(line) for line in lines)
         return EnvironmentRefusedError(
             f"{self.recipe.product} {how} while it started.",
-            code="engine-died",
-            detail=process.tail(self.log, LAST_LINES),
+            code="port-lost" if lost else "engine-died",
+            detail="\n".join(lines[-LAST_LINES:]),
             actions=[f"sandbox logs {name}", "sandbox doctor", f"sandbox up {name}"],
         )
+
+    def _said(self) -> list[str]:
+        return process.tail(self.log, 1000, after=self._before).splitlines()
 
     def end(self, *, settle: bool = False) -> None:
         """Stop the process cleanly; ``settle`` leaves it the time to write a class-data archive."""
         end(self.record, self.recipe, settle=settle)
 
 
-def end(record: Path, recipe: Recipe, *, settle: bool = False) -> bool:
-    """Stop what a record names, as its recipe asks; True when it ran."""
+def end(record: Path, recipe: Recipe, *, settle: bool = False, abort: bool = False) -> bool:
+    """Stop what a record names, as its recipe asks; True when it ran. ``abort``: at once, data lost."""
     running = process.read_record(record)
     ran = running is not None and running.alive()
     if running is not None:
         seconds = recipe.settle_seconds if settle else recipe.stop_seconds
-        process.stop(running, how=recipe.stop_signal, seconds=seconds)
+        process.stop(running, how=recipe.abort_signal if abort else recipe.stop_signal, seconds=seconds)
     record.unlink(missing_ok=True)
     return ran
 

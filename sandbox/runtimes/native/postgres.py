@@ -5,8 +5,10 @@ Its binaries are called directly: initdb, postgres, and the clients (psql, pg_du
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 
 from sandbox.events import Sink
@@ -23,7 +25,7 @@ _UNPACK = Unpack(exclude=("*.a", "*.py", "*/include/*", "*/lib/pkgconfig/*", "*/
 # Passwords are random and long: they need no slow hash, which would cost every connection 4 ms.
 _ITERATIONS = "128"
 
-_SETTINGS = {
+SETTINGS = {
     "listen_addresses": "127.0.0.1",
     # The path of a socket may have 107 characters only, and a state folder may be deep.
     "unix_socket_directories": "",
@@ -35,6 +37,10 @@ _SETTINGS = {
     "min_wal_size": "5MB",
     # Replicas and change capture work without a restart.
     "wal_level": "logical",
+    # A replica that is stopped makes its primary keep what it has not read yet, but not for ever.
+    "max_slot_wal_keep_size": "512MB",
+    # Of a server that was killed nothing is left but files in its own folder.
+    "dynamic_shared_memory_type": "mmap",
     # Three worker processes less than by default.
     "io_method": "sync",
     "shared_preload_libraries": "pg_stat_statements",
@@ -49,8 +55,10 @@ _SETTINGS = {
 
 # A commit is written to the operating system before it is answered, so it outlives a kill -9 of the
 # server; only a crash of the whole machine may lose or damage what was not yet on disk.
-_FAST = {"fsync": "off", "synchronous_commit": "on", "full_page_writes": "off"}
-_DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+FAST = {"fsync": "off", "synchronous_commit": "on", "full_page_writes": "off"}
+DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+
+_IPC_RMID = 0
 
 _HBA = """\
 # type  database     user  address       method
@@ -72,8 +80,12 @@ class PostgresRecipe(Recipe):
     lacks = frozenset({"tls", "icu", "jit", "xml", "postgis", "plpython"})
     # SIGTERM would wait for every client to go.
     stop_signal = signal.SIGINT
+    # Clients are thrown out and nothing is written; but shared memory is given back.
+    abort_signal = signal.SIGQUIT
     settle_seconds = 60.0
     start_seconds = 60.0
+    replicates = True
+    spreads = ("base",)
 
     def install(self, cache: Path, sink: Sink, *, offline: bool) -> Installed:
         root = install("postgres", cache, _UNPACK, sink=sink, offline=offline) / _ROOT
@@ -116,11 +128,50 @@ class PostgresRecipe(Recipe):
         lock = context.data / "postmaster.pid"
         lock.unlink(missing_ok=True)
 
+    def copy(self, context: Context) -> None:
+        primary = context.primary
+        if primary is None:
+            return
+        run_as(
+            [
+                str(context.installed.paths["root"] / "bin" / "pg_basebackup"),
+                f"--pgdata={context.data}",
+                f"--host={primary.host}",
+                f"--port={primary.port}",
+                f"--username={primary.user}",
+                "--no-password",
+                f"--slot={replica_name(context.number)}",
+                "--wal-method=stream",
+                "--checkpoint=fast",
+                "--no-manifest",
+                "--no-sync",
+            ],
+            user=context.user,
+            cwd=context.work,
+            env={"PGPASSWORD": primary.password},
+        )
+        (context.data / "standby.signal").touch(mode=0o600)
+        own(context.data / "standby.signal", context.user)
+
+    def is_copy(self, data: Path) -> bool:
+        return (data / "standby.signal").exists()
+
+    def discard(self, data: Path) -> None:
+        # A server that was killed leaves a segment of System V shared memory, of which there may be only so
+        # many. The next start on the same folder would free it, but there will be none.
+        try:
+            number = int((data / "postmaster.pid").read_text().splitlines()[6].split()[1])
+        except (OSError, IndexError, ValueError):
+            return
+        ctypes.CDLL(None).shmctl(number, _IPC_RMID, None)
+
     def service(self, context: Context) -> ServiceSpec:
         conf, hba, ident = (context.work / f for f in ("postgresql.conf", "pg_hba.conf", "pg_ident.conf"))
         settings = {
-            **_SETTINGS,
-            **(_DURABLE if context.durable else _FAST),
+            **SETTINGS,
+            **(DURABLE if context.durable else FAST),
+            **context.options,
+            **_following(context),
             "port": str(context.ports["main"]),
             "hba_file": str(hba),
             "ident_file": str(ident),
@@ -136,15 +187,43 @@ class PostgresRecipe(Recipe):
             cwd=context.work,
             ports=context.ports,
             files={
-                conf: "".join(f"{name} = {_quoted(value)}\n" for name, value in settings.items()),
+                conf: configuration(settings),
                 hba: _HBA,
                 ident: "",
             },
         )
 
 
-def _quoted(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
+def replica_name(number: int) -> str:
+    """What a replica calls itself, and its slot."""
+    return f"postgres_replica_{number}"
+
+
+def following(place: str, number: int) -> dict[str, str]:
+    """What makes a replica follow the primary at ``place`` (``host=.. port=.. user=.. password=..``); without
+    effect when its folder says that it was promoted."""
+    return {
+        "cluster_name": f"sandbox-replica-{number}",
+        "primary_conninfo": f"{place} application_name={replica_name(number)}",
+        "primary_slot_name": replica_name(number),
+        "wal_receiver_status_interval": "1s",
+        # How soon it tries again when its primary was away.
+        "wal_retrieve_retry_interval": "100ms",
+    }
+
+
+def _following(context: Context) -> dict[str, str]:
+    primary = context.primary
+    if primary is None:
+        return {}
+    place = f"host={primary.host} port={primary.port} user={primary.user} password={primary.password}"
+    return following(place, context.number)
+
+
+def configuration(settings: Mapping[str, str]) -> str:
+    """The text of a ``postgresql.conf``."""
+    quoted = {name: value.replace("'", "''") for name, value in settings.items()}
+    return "".join(f"{name} = '{value}'\n" for name, value in quoted.items())
 
 
 RECIPE = PostgresRecipe()

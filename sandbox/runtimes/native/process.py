@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from sandbox.config import is_root
 from sandbox.errors import BugError, EnvironmentRefusedError
@@ -24,7 +27,11 @@ MARK = "SANDBOX_PROCESS"
 While ``up`` works it is also in our own environment, so that the short-lived programs it runs (initdb, cp,
 pip, java) carry it, and a ``down`` after a ``kill -9`` of ``up`` finds them."""
 
+_MARKS: list[str] = []
+
 LESSER_USER = "nobody"
+_END_SECONDS = 5.0
+"""How long a process that is ending is waited for: the kernel takes back its memory first."""
 
 # The shell writes its own /proc/self/stat line to the record (its standard input, opened for writing)
 # and then becomes the engine: same pid, same start time.
@@ -41,7 +48,19 @@ class Process:
 
     def alive(self) -> bool:
         found = _stat(self.pid)
-        return found is not None and found[0] == self.ticks and found[1] not in "ZX"
+        if found is None or found[0] != self.ticks:
+            return False
+        return found[1] not in "ZX" or _threads(self.pid) > 1
+
+    def lasts(self) -> bool:
+        """Whether it lives and is not just ending. One that ends is waited for: its clients may know already,
+        while it still accepts connections, for the kernel closes those before the port."""
+        limit = time.monotonic() + _END_SECONDS
+        while self.alive():
+            if not _ending(self.pid) or time.monotonic() > limit:
+                return True
+            time.sleep(0.002)
+        return False
 
 
 class Child:
@@ -73,28 +92,59 @@ def lesser_user() -> str | None:
 @contextlib.contextmanager
 def marked(mark: str) -> Iterator[None]:
     """Have everything that is started meanwhile carry the mark, whoever starts it."""
-    before = os.environ.get(MARK)
+    # Several threads may have marks, one after the other and not one within the other: the last counts.
+    _MARKS.append(mark)
     os.environ[MARK] = mark
     try:
         yield
     finally:
-        if before is None:
-            os.environ.pop(MARK, None)
+        _MARKS.remove(mark)
+        if _MARKS:
+            os.environ[MARK] = _MARKS[-1]
         else:
-            os.environ[MARK] = before
+            os.environ.pop(MARK, None)
 
 
-def _stat_fields(line: str) -> tuple[int, str, int]:
-    """(start ticks, state, parent pid) of a /proc/<pid>/stat line, whose command may hold blanks."""
+_EXITING = 0x4
+"""PF_EXITING, of the flags that the kernel keeps of each task."""
+
+
+def _stat_fields(line: str) -> tuple[int, str, int, int, int]:
+    """(start ticks, state, parent pid, session, flags) of a /proc/<pid>/stat line, whose command may hold
+    blanks: fields 22, 3, 4, 6 and 9 of proc_pid_stat(5)."""
     rest = line.rpartition(")")[2].split()
-    return int(rest[19]), rest[0], int(rest[1])
+    return int(rest[19]), rest[0], int(rest[1]), int(rest[3]), int(rest[6])
 
 
-def _stat(pid: int) -> tuple[int, str, int] | None:
+def _stat(pid: int) -> tuple[int, str, int, int, int] | None:
+    return _stat_of(f"/proc/{pid}/stat")
+
+
+def _stat_of(path: str) -> tuple[int, str, int, int, int] | None:
     try:
-        return _stat_fields(Path(f"/proc/{pid}/stat").read_text())
+        return _stat_fields(_content(path).decode(errors="replace"))
     except (OSError, IndexError, ValueError):
         return None
+
+
+def _content(path: str) -> bytes:
+    # Of every process there is, more than once for each instance of an engine: a Path would be most of it.
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+        return file.readall()
+
+
+def _threads(pid: int) -> int:
+    """How many threads it has: a killed process whose first thread is gone holds its ports until all are."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/task"))  # noqa: PTH208
+    except OSError:
+        return 0
+
+
+def _ending(pid: int) -> bool:
+    """Whether its first thread is on its way out."""
+    found = _stat(pid)
+    return found is not None and bool(found[4] & _EXITING)
 
 
 def read_record(path: Path) -> Process | None:
@@ -157,8 +207,8 @@ def run_as(
 
     EnvironmentRefusedError with its last lines when it fails."""
     try:
-        done = subprocess.run(
-            list(argv),
+        done: subprocess.CompletedProcess[str] = subprocess.run(
+            [*_becoming(user), *argv],
             cwd=cwd,
             env=environment(cwd, env or {}, mark),
             input=input,
@@ -169,9 +219,7 @@ def run_as(
             errors="replace",
             timeout=timeout,
             check=False,
-            user=user,
-            group=_group(user),
-            extra_groups=[] if user else None,
+            **_rights(user),
         )
     except (OSError, subprocess.TimeoutExpired) as problem:
         raise EnvironmentRefusedError(
@@ -187,12 +235,31 @@ def run_as(
     return done.stdout
 
 
-def _group(user: str | None) -> int | None:
-    if user is None:
-        return None
+@cache
+def _becoming(user: str | None) -> tuple[str, ...]:
+    """What begins the command line of a program that is to run as another user: the program itself gives up
+    root. When Python does it, it must fork: a copy of all page tables, and then of each page that any of our
+    threads touches, which costs a grader tens of milliseconds for each instance of an engine. Else it has
+    ``vfork``. Empty where nothing is to be given up, or no setpriv can (busybox has one that cannot): then
+    see :func:`_rights`."""
+    program = None if user is None else shutil.which("setpriv", path="/usr/local/bin:/usr/bin:/bin")
+    if user is None or program is None:
+        return ()
     import pwd
 
-    return pwd.getpwnam(user).pw_gid
+    entry = pwd.getpwnam(user)
+    words = (program, f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups", "--")
+    tried = subprocess.run([*words, "/bin/sh", "-c", ":"], capture_output=True, cwd="/", check=False)
+    return () if tried.returncode else words
+
+
+def _rights(user: str | None) -> dict[str, Any]:
+    """What to tell subprocess of the user, where the command line does not."""
+    if user is None or _becoming(user):
+        return {}
+    import pwd
+
+    return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}
 
 
 def start(
@@ -212,6 +279,7 @@ def start(
         launch = ["/bin/sh", "-c", _LAUNCH, "sandbox", *argv]
         if nice:
             launch = ["/usr/bin/env", "nice", "-n", str(nice), *launch]
+        launch = [*_becoming(user), *launch]
         with log.open("ab") as output:
             return Child(
                 subprocess.Popen(
@@ -222,9 +290,7 @@ def start(
                     stdout=output,
                     stderr=output,
                     start_new_session=True,
-                    user=user,
-                    group=_group(user),
-                    extra_groups=[] if user else None,
+                    **_rights(user),
                 )
             )
     except OSError as problem:
@@ -249,9 +315,8 @@ def family(process: Process) -> list[int]:
         if found is None:
             continue
         children.setdefault(found[2], []).append(pid)
-        with contextlib.suppress(OSError):
-            if os.getsid(pid) == process.pid:
-                session.append(pid)
+        if found[3] == process.pid:
+            session.append(pid)
     ordered = [process.pid]
     for pid in ordered:
         ordered.extend(c for c in children.get(pid, ()) if c not in ordered)
@@ -267,14 +332,36 @@ def strays(mark: str) -> list[Process]:
         if not name.isdigit() or int(name) == os.getpid():
             continue
         try:
-            variables = Path(f"/proc/{name}/environ").read_bytes().split(b"\0")
+            variables = _content(f"/proc/{name}/environ")
         except OSError:
             continue
-        if wanted in variables:
+        if wanted in variables and wanted in variables.split(b"\0"):
             stat = _stat(int(name))
             if stat is not None and stat[1] not in "ZX":
                 found.append(Process(int(name), stat[0]))
     return found
+
+
+def at_work(process: Process) -> bool:
+    """Whether a thread of ours waits for it, or for a process above it. What we began and left to itself has
+    a session of its own."""
+    pid = process.pid
+    while (stat := _stat(pid)) is not None:
+        if stat[2] == os.getpid():
+            with contextlib.suppress(ProcessLookupError):
+                return os.getsid(pid) == os.getsid(0)
+        pid = stat[2]
+    return False
+
+
+def stands(pid: int) -> bool:
+    """Whether all threads of a process are stopped, or it is gone."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208
+    except OSError:
+        return True
+    states = [_stat_of(f"/proc/{pid}/task/{thread}/stat") for thread in threads]
+    return all(found is None or found[1] in "TtXZ" for found in states)
 
 
 def memory(process: Process) -> int | None:
@@ -329,12 +416,12 @@ def _gone(processes: Sequence[Process], seconds: float) -> bool:
         pause = min(pause * 1.5, 0.05)
 
 
-def tail(log: Path, lines: int = 20) -> str:
-    """The last lines of a log file; empty when there is none."""
+def tail(log: Path, lines: int = 20, *, after: int = 0) -> str:
+    """The last lines of a log file, of those after so many bytes; empty when there is none."""
     try:
         with log.open("rb") as file:
             file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - 64_000))
+            file.seek(max(after, file.tell() - 64_000))
             return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
     except OSError:
         return ""

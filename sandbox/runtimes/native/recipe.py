@@ -23,9 +23,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from sandbox.engines.base import Credentials
 from sandbox.events import Sink
-from sandbox.runtimes.base import ServiceSpec
+from sandbox.runtimes.base import Facts, ServiceSpec
 
 if TYPE_CHECKING:
+    from sandbox.endpoint import Endpoint
     from sandbox.runtimes.native.java import Java
 
 
@@ -65,46 +66,37 @@ class Context:
     training: bool = False
     durable: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
+    """Settings of the engine's own configuration file that differ from the recipe's."""
+    primary: Endpoint | None = None
+    """For a replica: where the administrator reaches its primary."""
+    number: int = 0
+    """Which replica it is, from 1; 0 for a primary."""
 
 
-class Recipe(ABC):
-    """How one engine runs natively."""
+class Recipe(Facts, ABC):
+    """How one engine runs natively. ``version`` is part of the golden key; ``disk_mib`` is for data folder,
+    golden copy and install together; ``empty_is_fast`` says that an instance starts sooner on an empty folder
+    than on a copy of the golden one."""
 
-    engine: ClassVar[str]
-    version: ClassVar[str]
-    """Version of what is installed, pinned: part of the golden key."""
     config_version: ClassVar[int] = 1
     """Raise it when configuration or the first folder changes so that old golden copies must go."""
-    product: ClassVar[str]
-    """What it really is: ``MariaDB 11.4``, ``Valkey 9``."""
     groups: ClassVar[tuple[str, ...]]
     """Names of artifact groups in the lock."""
     java: ClassVar[tuple[int, ...]] = ()
     """Major versions of Java that fit; the last resort is fetched in the first of them."""
     platforms: ClassVar[tuple[str, ...]] = ("linux-x86_64",)
     """Platforms the artifacts exist for."""
-    ports: ClassVar[tuple[str, ...]] = ("main",)
-    """Roles of the ports it listens on, ``main`` first."""
-    memory_mib: ClassVar[int]
-    """What it takes at rest with the dataset, for the check before the start (measured)."""
-    disk_mib: ClassVar[int]
-    """What data folder, golden copy and install take together, for the check before the start (measured)."""
-    order: ClassVar[int] = 50
-    """Slowest first: lower starts earlier."""
+    spreads: ClassVar[tuple[str, ...]] = ()
+    """Folders below the data folder in which the engine makes and drops folders (:mod:`.spread`)."""
     nice: ClassVar[int] = 0
     """Niceness while it starts beside others."""
-    approximation: ClassVar[str] = ""
-    """One sentence for status, pages and reports when it is not the engine itself; else empty."""
-    lacks: ClassVar[frozenset[str]] = frozenset()
-    """Capabilities that the engine has elsewhere and this recipe does not (``transactions`` ...)."""
-    no_password: ClassVar[str] = ""
-    """Why it has no password, when it cannot have one; doctor and its page say so."""
-    prefers_default_port: ClassVar[bool] = True
     first_password: ClassVar[str] = ""
     """The password that a new data folder has before :meth:`Engine.secure` gives it the golden copy's; empty
     when :meth:`initialise` sets that itself."""
     stop_signal: ClassVar[int] = signal.SIGTERM
     """What asks the engine to stop cleanly."""
+    abort_signal: ClassVar[int] = signal.SIGKILL
+    """What ends it at once when its data are not needed any more."""
     stop_seconds: ClassVar[float] = 20.0
     """How long a clean stop may take before SIGKILL."""
     settle_seconds: ClassVar[float] = 180.0
@@ -121,9 +113,21 @@ class Recipe(ABC):
         """Make an empty, startable data folder with the credentials of the context. Runs programs, if it
         must, as ``context.user`` (see :func:`sandbox.runtimes.native.process.run_as`)."""
 
-    def recover(self, context: Context) -> None:  # noqa: B027 - most engines need nothing
+    def recover(self, context: Context) -> None:
         """Make a data folder startable that a killed process left. Called before each start on a folder
         that was used before, when no process of ours lives."""
+
+    def copy(self, context: Context) -> None:
+        """Make the data folder of a replica of ``context.primary``, in ``context.data``, which is empty; or,
+        when it is copied at rest, make the copy there one of a replica."""
+
+    def is_copy(self, data: Path) -> bool:  # noqa: ARG002
+        """Whether a replica's data folder is known to hold nothing but what its running primary has, so that
+        it may be made anew when the replica does not start on it."""
+        return False
+
+    def discard(self, data: Path) -> None:
+        """Free what a killed process holds outside its data folder, before that is deleted."""
 
     @abstractmethod
     def service(self, context: Context) -> ServiceSpec:

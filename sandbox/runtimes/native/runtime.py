@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,14 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox import config
+from sandbox.endpoint import Endpoint
 from sandbox.engines.base import Engine
 from sandbox.engines.registry import engine as engine_named
 from sandbox.errors import EnvironmentRefusedError
-from sandbox.events import Sink
+from sandbox.events import Sink, silent
+from sandbox.runtimes import ports
 from sandbox.runtimes.base import Observed, Started
-from sandbox.runtimes.native import golden, ports, process
+from sandbox.runtimes.clock import Clock
+from sandbox.runtimes.native import golden, process, replicas
 from sandbox.runtimes.native.build import Build
-from sandbox.runtimes.native.launch import Clock, Launch, end
+from sandbox.runtimes.native.launch import Launch, end
 from sandbox.runtimes.native.recipe import Context, Installed, Recipe
 from sandbox.runtimes.native.registry import check_platform, recipe
 from sandbox.state import Seat
@@ -32,11 +36,38 @@ class NativeRuntime:
 
     name = "native"
 
-    def __init__(self, cache: Path | None = None) -> None:
+    def __init__(self, cache: Path | None = None, cancelled: threading.Event | None = None) -> None:
         self.cache = cache or config.cache()
         self.user = process.lesser_user()
-        self.cancelled = threading.Event()
+        self.cancelled = cancelled or threading.Event()
         """Set from another thread: every start in progress gives up and cleans up after itself."""
+
+    def facts(self, engine: str) -> Recipe:
+        """The engine's recipe."""
+        return recipe(engine)
+
+    def missing(self, engine: str) -> int:
+        """Bytes of artifacts that are not in the cache."""
+        from sandbox.runtimes.native.artifacts import missing
+
+        return sum(artifact.size for artifact in missing(recipe(engine).groups, self.cache))
+
+    def needs(self, engine: str) -> int:
+        """MiB of disk for install, golden copy and data; 0 when there is a golden copy."""
+        found = recipe(engine)
+        return 0 if (self.kept(found) / "golden" / engine).is_dir() else found.disk_mib
+
+    def bin(self, engine: str) -> tuple[Path, ...]:
+        """Folders with the engine's own clients."""
+        return self.installed(engine, silent).bin
+
+    def has_data(self, seat: Seat) -> bool:
+        """Whether it has a data folder."""
+        return seat.data.is_dir()
+
+    def is_copy(self, seat: Seat) -> bool:
+        """Whether a replica's data folder may be made anew when it does not start on it."""
+        return recipe(seat.engine).is_copy(seat.data)
 
     def fetch(self, engines: Sequence[str], sink: Sink, *, offline: bool) -> None:
         """Bring the artifacts of all engines into the cache, concurrently; then unpack them one by one
@@ -94,9 +125,9 @@ class NativeRuntime:
         rows: dict[str, int] = {}
         if not seat.data.is_dir():
             rows = self._data_from_golden(seat, found, engine, installed, archive, dataset, clock, save)
-        made = self._golden_of(seat, found)
+        made = self.golden_of(seat, found)
         old = made.credentials if made else None
-        context = self._context(seat, installed, archive)
+        context = self.context(seat, installed, archive)
         if not rows:
             found.recover(context)
         launch = Launch(engine, found, context, seat.run, seat.log, seat.mark, clock, self.cancelled)
@@ -122,9 +153,43 @@ class NativeRuntime:
         seat.record.product = found.product
         return Started(seat.engine, running.pid, clock.seconds, clock.phases, rows)
 
-    def _golden_of(self, seat: Seat, found: Recipe) -> golden.Golden | None:
-        """The golden copy whose passwords the data folder still has."""
-        return golden.find(self.cache, found, seat.record.golden) if seat.record.golden else None
+    def prepare(
+        self,
+        seat: Seat,
+        dataset: Dataset,
+        sink: Sink,
+        *,
+        offline: bool = False,
+        save: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Make the data folder of an engine that has none yet, without starting it."""
+        found, engine = recipe(seat.engine), engine_named(seat.engine)
+        installed = self.installed(seat.engine, sink, offline=offline)
+        archive = golden.archive(self.cache, found, installed)
+        clock = Clock(seat.name, sink)
+        self._data_from_golden(seat, found, engine, installed, archive, dataset, clock, save)
+
+    def copy_at_rest(self, seat: Seat, primary: Seat, sink: Sink) -> None:
+        """Give a replica a copy of the data folder of its primary, which does not run."""
+        replicas.copy_at_rest(seat, primary, sink)
+
+    def start_replica(self, seat: Seat, primary: Seat, sink: Sink) -> Started:
+        """Bring one replica up and have it follow its primary, which runs; with data from there when it has
+        none yet. Leaves nothing running when it fails."""
+        return replicas.start(self, seat, primary, sink)
+
+    def await_replica(self, seat: Seat, primary: Seat, sink: Sink) -> None:
+        """Until a replica that runs follows its primary again, which was just started; a warning when it
+        does not."""
+        replicas.wait_again(self, seat, primary, sink)
+
+    def kept(self, found: Recipe) -> Path:
+        """The folder that golden copies of an engine are kept in: the cache where it is ours."""
+        return golden.root(self.cache, found.engine)
+
+    def golden_of(self, seat: Seat, found: Recipe) -> golden.Golden | None:
+        """The golden copy whose passwords the data folder still has, or the snapshot."""
+        return golden.of_seat(self.kept(found), found, seat)
 
     def _incomplete(self, seat: Seat, found: Recipe) -> EnvironmentRefusedError:
         return EnvironmentRefusedError(
@@ -145,10 +210,10 @@ class NativeRuntime:
         save: Callable[[], None],
     ) -> dict[str, int]:
         golden_key = golden.key(found, dataset.hash, durable=seat.record.durable)
-        made = golden.find(self.cache, found, golden_key)
+        made = golden.find(self.kept(found), found, golden_key)
         if made is None or (archive is not None and not archive.exists()):
             made = Build(
-                self.cache,
+                self.kept(found),
                 seat,
                 found,
                 engine,
@@ -167,7 +232,10 @@ class NativeRuntime:
             golden.take(made, seat.data)
         return made.rows
 
-    def _context(self, seat: Seat, installed: Installed, archive: Path | None) -> Context:
+    def context(
+        self, seat: Seat, installed: Installed, archive: Path | None, primary: Endpoint | None = None
+    ) -> Context:
+        """What the recipe needs to say what to run, with a fresh work folder."""
         if seat.work.exists():
             shutil.rmtree(seat.work)
         seat.work.mkdir(parents=True)
@@ -183,6 +251,9 @@ class NativeRuntime:
             user=self.user,
             archive=archive if archive is not None and archive.exists() else None,
             durable=seat.record.durable,
+            options=seat.record.options,
+            primary=primary,
+            number=seat.replica,
         )
 
     def _check_reachable(self, folder: Path) -> None:
@@ -202,29 +273,42 @@ class NativeRuntime:
         for seat in seats:
             found = recipe(seat.engine)
             made = golden.find(
-                self.cache, found, golden.key(found, dataset.hash, durable=seat.record.durable)
+                self.kept(found), found, golden.key(found, dataset.hash, durable=seat.record.durable)
             )
-            if made is not None:
+            if made is not None and golden.beside(made, seat.folder):
                 golden.make_spare(made)
 
     # -- stop, look ----------------------------------------------------------------------------------
 
-    def stop(self, seat: Seat, sink: Sink) -> bool:
+    def stop(self, seat: Seat, sink: Sink, *, abort: bool = False) -> bool:
         """End the engine and whatever else of it runs; True when something ran. Works without the recipe's
-        artifacts and from the records alone."""
-        clock = Clock(seat.engine, sink)
+        artifacts and from the records alone. ``abort`` ends it at once: its data are to be deleted."""
+        clock = Clock(seat.name, sink)
         found = recipe(seat.engine)
         with clock.phase("stop"):
             building = process.read_record(seat.build_run)
             if building is not None:
                 process.stop(building, seconds=1)
             seat.build_run.unlink(missing_ok=True)
-            ran = end(seat.run, found)
+            ran = end(seat.run, found, abort=abort)
             for stray in process.strays(seat.mark):
                 ran = True
                 process.stop(stray, seconds=5)
             shutil.rmtree(seat.work, ignore_errors=True)
         return ran
+
+    def kill(self, seat: Seat) -> bool:
+        """End the engine by SIGKILL, as a crash would, and see it gone; True when it ran."""
+        running = process.read_record(seat.run)
+        ran = running is not None and running.alive()
+        if running is not None:
+            process.stop(running, how=signal.SIGKILL, seconds=5)
+        return ran
+
+    def delete(self, seat: Seat) -> None:
+        """Delete the folders of an engine that does not run."""
+        recipe(seat.engine).discard(seat.data)
+        shutil.rmtree(seat.folder, ignore_errors=True)
 
     def clear(self, seat: Seat) -> None:
         """End what an engine that died left running: children that may still hold its port."""
@@ -234,7 +318,7 @@ class NativeRuntime:
     def observe(self, seat: Seat, *, memory: bool = True) -> Observed:
         """Whether the engine's process lives, and what it takes."""
         running = process.read_record(seat.run)
-        if running is None or not running.alive():
+        if running is None or not running.lasts():
             return Observed(False)
         return Observed(True, running.pid, process.memory(running) if memory else None)
 
@@ -254,3 +338,6 @@ class NativeRuntime:
                     yield line.rstrip("\n")
                 else:
                     time.sleep(0.1)
+
+
+RUNTIME = NativeRuntime

@@ -2,8 +2,10 @@ package sandbox.gremlin;
 
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
@@ -80,6 +82,14 @@ final class GraphFile {
     }
 
     static void read(final byte[] content, final Graph graph) throws IOException {
+        new GraphFile(content).into(graph);
+    }
+
+    private final List<VertexRecord> vertices = new ArrayList<>();
+    private final List<EdgeRecord> edges = new ArrayList<>();
+
+    /** What a file says, to be brought into any number of graphs: reading it takes longer than that. */
+    GraphFile(final byte[] content) throws IOException {
         final Buffer buffer = BUFFERS.create(Unpooled.wrappedBuffer(content));
         final GraphBinaryReader reader = new GraphBinaryReader();
         if (!MARK.equals(reader.read(buffer))) {
@@ -88,29 +98,63 @@ final class GraphFile {
         for (int left = reader.read(buffer); left > 0; left--) {
             final Object id = reader.read(buffer);
             final String label = reader.read(buffer);
-            final Vertex vertex = graph.addVertex(T.id, id, T.label, label);
+            final VertexRecord vertex = new VertexRecord(id, label.intern(), new ArrayList<>());
             for (int properties = reader.read(buffer); properties > 0; properties--) {
                 final Object propertyId = reader.read(buffer);
                 final String key = reader.read(buffer);
-                final Object value = reader.read(buffer);
-                readProperties(vertex.property(VertexProperty.Cardinality.list, key, value, T.id, propertyId),
-                        reader, buffer);
+                vertex.properties.add(new PropertyRecord(
+                        propertyId, key.intern(), reader.read(buffer), readProperties(reader, buffer)));
             }
+            vertices.add(vertex);
         }
         for (int left = reader.read(buffer); left > 0; left--) {
             final Object id = reader.read(buffer);
             final String label = reader.read(buffer);
-            final Vertex out = graph.vertices(new Object[] {reader.read(buffer)}).next();
-            final Vertex in = graph.vertices(new Object[] {reader.read(buffer)}).next();
-            readProperties(out.addEdge(label, in, T.id, id), reader, buffer);
+            edges.add(new EdgeRecord(id, label.intern(), reader.read(buffer), reader.read(buffer),
+                    readProperties(reader, buffer)));
         }
     }
 
-    private static void readProperties(final Element element, final GraphBinaryReader reader, final Buffer buffer)
-            throws IOException {
-        for (int left = reader.read(buffer); left > 0; left--) {
-            final String key = reader.read(buffer);
-            element.property(key, reader.<Object>read(buffer));
+    /** Keys and values by turns. */
+    private static Object[] readProperties(final GraphBinaryReader reader, final Buffer buffer) throws IOException {
+        final int number = reader.read(buffer);
+        final Object[] found = new Object[2 * number];
+        for (int at = 0; at < found.length; at += 2) {
+            found[at] = reader.<String>read(buffer).intern();
+            found[at + 1] = reader.read(buffer);
         }
+        return found;
+    }
+
+    /** Bring it all into a graph, which is empty. Values are shared: nothing changes one in its place. */
+    void into(final Graph graph) {
+        final Map<Object, Vertex> made = new HashMap<>();
+        for (final VertexRecord each : vertices) {
+            final Vertex vertex = graph.addVertex(T.id, each.id, T.label, each.label);
+            made.put(each.id, vertex);
+            for (final PropertyRecord property : each.properties) {
+                final VertexProperty<Object> there = vertex.property(
+                        VertexProperty.Cardinality.list, property.key, property.value, T.id, property.id);
+                addProperties(there, property.more);
+            }
+        }
+        for (final EdgeRecord each : edges) {
+            addProperties(made.get(each.out).addEdge(each.label, made.get(each.in), T.id, each.id), each.properties);
+        }
+    }
+
+    private static void addProperties(final Element element, final Object[] properties) {
+        for (int at = 0; at < properties.length; at += 2) {
+            element.property((String) properties[at], properties[at + 1]);
+        }
+    }
+
+    private record VertexRecord(Object id, String label, List<PropertyRecord> properties) {
+    }
+
+    private record PropertyRecord(Object id, String key, Object value, Object[] more) {
+    }
+
+    private record EdgeRecord(Object id, String label, Object out, Object in, Object[] properties) {
     }
 }

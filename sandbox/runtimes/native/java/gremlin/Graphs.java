@@ -5,6 +5,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.Iterator;
@@ -35,8 +36,11 @@ import org.apache.tinkerpop.gremlin.util.message.RequestMessage;
 /**
  * The graphs there are, by the name of their traversal source, and when they are saved. {@code g} holds the
  * dataset; {@code g_<name>} is made when it is first asked for, and forgotten some time after it became empty.
- * {@code g_read} is {@code g}, read only. {@code g_system} tells of the server and of its graphs, and has two
- * services that make a reset fast: {@code g.call('keep', [dataset: hash])} and {@code g.call('restore', ...)}.
+ * {@code g_read} is {@code g}, read only. {@code g_test_<name>} are never saved. {@code g_system} tells of the
+ * server and of its graphs, and has services: {@code g.call('keep', [dataset: hash])} and
+ * {@code g.call('restore', ...)} make a reset fast, {@code g.call('save')} writes all graphs that changed,
+ * {@code g.call('fill', [dataset: hash, graph: name])} and {@code g.call('forget', [graph: name])} make and drop
+ * what a test has for itself.
  *
  * The server learns of sources only: no graph has transactions that it would have to end.
  */
@@ -45,6 +49,7 @@ public final class Graphs implements GraphManager {
     static final String READ_ONLY = "g_read";
     static final String SYSTEM = "g_system";
     static final String ATTEMPTS = "g_attempt_";
+    static final String TESTS = "g_test_";
 
     private static final Pattern NAMES = Pattern.compile("g(_[a-z0-9_]{1,60})?");
     private static final Pattern HASHES = Pattern.compile("[0-9a-f]{8,64}");
@@ -69,6 +74,7 @@ public final class Graphs implements GraphManager {
     private final Map<String, TraversalSource> sources = new ConcurrentHashMap<>();
     private final Object saving = new Object();
     private volatile long lastSave = System.nanoTime();
+    private volatile Template template;
 
     /** Made by Gremlin Server. Reads every graph in the folder that the property {@code sandbox.graphs} names. */
     public Graphs(final Settings ignored) throws IOException {
@@ -100,7 +106,7 @@ public final class Graphs implements GraphManager {
         }
     }
 
-    /** See to it that there is a graph of that name, if it can be the name of one. */
+    /** A request asks for a graph: see to it that there is one of that name, if it can be the name of one. */
     synchronized void want(final String name) {
         if (name.equals(SYSTEM)) {
             sources.put(SYSTEM, system());
@@ -113,6 +119,7 @@ public final class Graphs implements GraphManager {
             }
             if (stored.containsKey(name)) {
                 stored.get(name).lastWanted = System.nanoTime();
+                stored.get(name).requests.incrementAndGet();
             }
         }
     }
@@ -134,10 +141,14 @@ public final class Graphs implements GraphManager {
         final TinkerGraph system = TinkerGraph.open();
         system.addVertex(T.label, "server", "version", Gremlin.version());
         stored.forEach((name, each) -> system.addVertex(T.label, "graph", "name", name,
-                "vertices", each.graph.getVerticesCount(), "edges", each.graph.getEdgesCount()));
+                "vertices", each.graph.getVerticesCount(), "edges", each.graph.getEdgesCount(),
+                "requests", each.requests.get()));
         final TinkerServiceRegistry services = (TinkerServiceRegistry) system.getServiceRegistry();
         services.registerLambdaService("keep").addStartLambda((context, given) -> alone(() -> keep(given)));
+        services.registerLambdaService("save").addStartLambda((context, given) -> saveNow());
         services.registerLambdaService("restore").addStartLambda((context, given) -> alone(() -> restore(given)));
+        services.registerLambdaService("fill").addStartLambda((context, given) -> one(fill(given)));
+        services.registerLambdaService("forget").addStartLambda((context, given) -> one(forget(given)));
         return system.traversal();
     }
 
@@ -146,13 +157,17 @@ public final class Graphs implements GraphManager {
         REQUEST.unlock();
         LOCK.writeLock().lock();
         try {
-            return Collections.<Object>singleton(action.call()).iterator();
+            return one(action.call());
         } catch (final Exception problem) {
             throw new IllegalStateException(problem);
         } finally {
             LOCK.writeLock().unlock();
             REQUEST.lock();
         }
+    }
+
+    private static Iterator<Object> one(final Object found) {
+        return Collections.singleton(found).iterator();
     }
 
     /** Remember what {@code g} holds now as the dataset of that hash. */
@@ -178,6 +193,55 @@ public final class Graphs implements GraphManager {
         }
         stored.get(DATASET).replace(Files.readAllBytes(kept));
         return true;
+    }
+
+    /** Make a test's graph hold what was kept of the dataset. False when nothing was. Others use their own. */
+    private boolean fill(final Map<?, ?> given) {
+        final Path kept = kept(given);
+        final String name = test(given);
+        if (!Files.exists(kept)) {
+            return false;
+        }
+        want(name);
+        final StoredGraph graph = stored.get(name);
+        if (graph == null) {
+            throw new IllegalStateException("There are " + MOST_GRAPHS + " graphs, which is the most there may be");
+        }
+        try {
+            graph.replace(read(kept));
+        } catch (final IOException problem) {
+            throw new UncheckedIOException(problem);
+        }
+        return true;
+    }
+
+    /** What was kept of a dataset, read once: tests ask for it again and again. */
+    private GraphFile read(final Path kept) throws IOException {
+        final FileTime written = Files.getLastModifiedTime(kept);
+        Template known = template;
+        if (known == null || !known.file.equals(kept) || !known.written.equals(written)) {
+            known = new Template(kept, written, new GraphFile(Files.readAllBytes(kept)));
+            template = known;
+        }
+        return known.content;
+    }
+
+    private record Template(Path file, FileTime written, GraphFile content) {
+    }
+
+    /** Drop a test's graph. False when there is none. */
+    private synchronized boolean forget(final Map<?, ?> given) {
+        final String name = test(given);
+        sources.remove(name);
+        return stored.remove(name) != null;
+    }
+
+    private static String test(final Map<?, ?> given) {
+        final String name = String.valueOf(given.get("graph"));
+        if (!name.startsWith(TESTS) || !NAMES.matcher(name).matches()) {
+            throw new IllegalArgumentException("graph must be the name of one of a test: " + TESTS + "...");
+        }
+        return name;
     }
 
     private Path kept(final Map<?, ?> given) {
@@ -232,9 +296,18 @@ public final class Graphs implements GraphManager {
 
     /** Before a request is answered, in its thread: where durability is asked for, what it changed is written. */
     private void saveBeforeAnswer() {
-        if (!durable || !anyChanged()) {
-            return;
+        if (durable && anyChanged()) {
+            saveInRequest();
         }
+    }
+
+    /** For who copies the files: they hold all that was answered until now. */
+    private Iterator<Object> saveNow() {
+        saveInRequest();
+        return Collections.<Object>singleton(true).iterator();
+    }
+
+    private void saveInRequest() {
         REQUEST.unlock();
         try {
             synchronized (saving) {

@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.concurrent.atomic.AtomicLong;
 
 import org.apache.commons.configuration2.BaseConfiguration;
 import org.apache.tinkerpop.gremlin.process.traversal.dsl.graph.GraphTraversalSource;
@@ -19,12 +20,17 @@ final class StoredGraph {
     final TinkerGraph graph;
     private final Path file;
     private final boolean durable;
+    /** Whether it is a test's, and never saved. */
+    private final boolean passing;
     private volatile boolean changed;
     volatile long lastWanted = System.nanoTime();
+    /** How many requests have asked for it. */
+    final AtomicLong requests = new AtomicLong();
 
     StoredGraph(final Path file, final boolean durable) throws IOException {
         this.file = file;
         this.durable = durable;
+        passing = file.getFileName().toString().startsWith(Graphs.TESTS);
         final boolean attempt = file.getFileName().toString().startsWith(Graphs.ATTEMPTS);
         final Class<? extends Ids> ids = attempt ? AttemptIds.class : Ids.class;
         final BaseConfiguration settings = new BaseConfiguration();
@@ -52,7 +58,7 @@ final class StoredGraph {
     }
 
     void mark() {
-        changed = true;
+        changed = !passing;
     }
 
     boolean changed() {
@@ -76,6 +82,13 @@ final class StoredGraph {
         if (content.length > 0) {
             GraphFile.read(content, graph);
         }
+    }
+
+    /** The same, from a file that was read. */
+    void replace(final GraphFile content) {
+        graph.clear();
+        mark();
+        content.into(graph);
     }
 
     void write(final byte[] content) throws IOException {

@@ -9,35 +9,38 @@ import de.bwaldvogel.mongo.wire.message.MongoQuery;
 import io.netty.channel.Channel;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import org.h2.mvstore.MVStore;
 
 /**
- * mongo-java-server's commands on a store of files, with four things added: users, writes that are in the file
- * before they are acknowledged, ordered writes that stop at the first error, and a refusal wherever the server
- * would silently do something else than MongoDB.
+ * mongo-java-server's commands on a store of files, with five things added: users, writes that are in the file
+ * before they are acknowledged, ordered writes that stop at the first error, a refusal wherever the server would
+ * silently do something else than MongoDB, and for tests two commands that make copies of a database.
  */
 final class Backend extends AbstractMongoBackend {
     private static final Set<String> BEFORE_LOGIN = Set.of(
             "hello", "ismaster", "ping", "buildinfo", "whatsmyuri", "connectionstatus", "saslstart", "saslcontinue",
             "logout", "endsessions", "getnonce");
-    private static final Set<String> READS = Set.of(
-            "find", "count", "distinct", "getmore", "killcursors", "listcollections", "listindexes", "dbstats",
-            "collstats", "validate");
     private static final Set<String> WRITES = Set.of(
             "insert", "update", "delete", "findandmodify", "create", "drop", "createindexes", "dropindexes",
             "dropdatabase");
-    private static final Set<String> GROWS = Set.of("insert", "update", "findandmodify", "aggregate", "create");
+    private static final Set<String> GROWS = Set.of("insert", "update", "findandmodify", "aggregate", "create", "createuser");
     private static final Set<String> USERS = Set.of(
-            "createuser", "updateuser", "dropuser", "usersinfo", "grantrolestouser", "revokerolesfromuser");
+            "createuser", "updateuser", "dropuser", "dropallusersfromdatabase", "dropallrolesfromdatabase", "usersinfo",
+            "grantrolestouser", "revokerolesfromuser");
+    private static final Map<String, Right> NEEDS = needs();
 
     private final MVStore store;
     private final boolean sync;
     private final Users users;
     private final Room room = new Room();
     private final String implementation;
+    private volatile Template template;
 
     /** {@code sync}: force each write to the disk, not only to the file. */
     Backend(MVStore store, boolean sync, Users users, String implementation) {
@@ -85,6 +88,10 @@ final class Backend extends AbstractMongoBackend {
                 return Users.ok();
             case "listdatabases":
                 return listDatabases(channel);
+            case "sandboxkeep":
+                return keep(database, query);
+            case "sandboxfill":
+                return committed(() -> fill(database, query));
             default:
                 Refusals.check(name, query);
                 Document known = name.equals("aggregate") ? renamed(query) : query;
@@ -116,23 +123,43 @@ final class Backend extends AbstractMongoBackend {
         boolean allowed;
         if (name.equals("listdatabases")) {
             allowed = true;
+        } else if (name.equals("usersinfo")) {
+            // Who is asked for decides: see there.
+            allowed = true;
         } else if (name.equals("renamecollection")) {
-            allowed = Users.may(channel, databaseOf(query.get("renameCollection")), true)
-                    && Users.may(channel, databaseOf(query.get("to")), true);
+            allowed = mayRename(channel, databaseOf(query.get("renameCollection")), databaseOf(query.get("to")));
         } else if (name.equals("aggregate")) {
-            allowed = Users.may(channel, database, false);
+            allowed = Users.may(channel, database, Right.READ);
             for (String target : targets(query, database)) {
-                allowed &= Users.may(channel, target, true);
+                allowed &= Users.may(channel, target, Right.WRITE);
             }
         } else {
-            allowed = READS.contains(name) && Users.may(channel, database, false)
-                    || WRITES.contains(name) && Users.may(channel, database, true)
-                    || Users.isRoot(channel);
+            Right needed = NEEDS.get(name);
+            allowed = needed == null ? Users.isRoot(channel) : Users.may(channel, database, needed);
         }
         if (!allowed) {
-            throw new MongoServerError(13, "Unauthorized",
-                    "not authorized on " + database + " to execute command { " + name + " }");
+            throw Users.unauthorized(database, name);
         }
+    }
+
+    private static boolean mayRename(Channel channel, String from, String to) {
+        if (from.equals(to)) {
+            return Users.may(channel, from, Right.SHAPE);
+        }
+        return Users.may(channel, from, Right.READ) && Users.may(channel, from, Right.SHAPE)
+                && Users.may(channel, to, Right.WRITE);
+    }
+
+    private static Map<String, Right> needs() {
+        Map<String, Right> needs = new HashMap<>();
+        List.of("find", "count", "distinct", "getmore", "killcursors").forEach(name -> needs.put(name, Right.READ));
+        List.of("listcollections", "listindexes", "dbstats", "collstats", "validate")
+                .forEach(name -> needs.put(name, Right.LOOK));
+        List.of("insert", "update", "delete", "findandmodify").forEach(name -> needs.put(name, Right.WRITE));
+        List.of("create", "drop", "createindexes", "dropindexes").forEach(name -> needs.put(name, Right.SHAPE));
+        needs.put("dropdatabase", Right.DROP);
+        USERS.forEach(name -> needs.put(name, Right.USERS));
+        return needs;
     }
 
     private static String databaseOf(Object namespace) {
@@ -189,6 +216,26 @@ final class Backend extends AbstractMongoBackend {
         }
     }
 
+    /** {@code {sandboxKeep: <any name>, collections: [...]}}: remember what these hold now, as that name alone. */
+    private Document keep(String database, Document query) {
+        List<String> collections =
+                ((Collection<?>) query.get("collections")).stream().map(String::valueOf).toList();
+        template = new Template(
+                String.valueOf(query.get("sandboxKeep")), (StoredDatabase) resolveDatabase(database), collections);
+        return Users.ok();
+    }
+
+    /** {@code {sandboxFill: <that name>}}: give it to this database. Answers {@code filled}, false when it is not kept. */
+    private Document fill(String database, Document query) {
+        room.check();
+        Template kept = template;
+        boolean known = kept != null && kept.name.equals(query.get("sandboxFill"));
+        if (known) {
+            kept.into((StoredDatabase) resolveDatabase(database));
+        }
+        return Users.ok().append("filled", known);
+    }
+
     private Document write(Channel channel, String database, String name, String command, Document query) {
         if (GROWS.contains(name)) {
             room.check();
@@ -198,17 +245,54 @@ final class Backend extends AbstractMongoBackend {
             }
         }
         return switch (name) {
-            case "createuser" -> users.create(database, query);
-            case "updateuser" -> users.update(database, query);
+            case "createuser" -> users.create(channel, database, query);
+            case "updateuser" -> users.update(channel, database, query);
             case "dropuser" -> users.drop(database, query);
-            case "grantrolestouser" -> users.grant(database, query, false);
-            case "revokerolesfromuser" -> users.grant(database, query, true);
-            case "usersinfo" -> users.info(database, query);
+            case "dropallusersfromdatabase" -> users.dropAll(database);
+            // There are no roles of a person's own.
+            case "dropallrolesfromdatabase" -> Users.ok().append("n", 0);
+            case "grantrolestouser" -> users.grant(channel, database, query, false);
+            case "revokerolesfromuser" -> users.grant(channel, database, query, true);
+            case "usersinfo" -> users.info(channel, database, query);
             case "insert" -> inserted(super.handleCommand(channel, database, command, query), query);
             case "update" -> oneByOne(channel, database, command, query, "updates");
             case "delete" -> oneByOne(channel, database, command, query, "deletes");
+            case "dropindexes" -> dropIndexes(channel, database, command, query);
             default -> super.handleCommand(channel, database, command, query);
         };
+    }
+
+    /**
+     * The server takes a name, and all names, for those of every collection of the database. By its keys it finds
+     * the index of this collection alone.
+     */
+    private Document dropIndexes(Channel channel, String database, String command, Document query) {
+        Object asked = query.get("index");
+        if (asked instanceof Document) {
+            return super.handleCommand(channel, database, command, query);
+        }
+        Document list = new Document("listIndexes", query.get(command));
+        Document cursor = (Document) super.handleCommand(channel, database, "listIndexes", list).get("cursor");
+        Map<String, Document> keys = new LinkedHashMap<>();
+        for (Object index : (Collection<?>) cursor.get("firstBatch")) {
+            keys.put((String) ((Document) index).get("name"), (Document) ((Document) index).get("key"));
+        }
+        Collection<?> names = asked instanceof Collection<?> several ? several : List.of(String.valueOf(asked));
+        if ("*".equals(asked)) {
+            names = keys.keySet().stream().filter(name -> !name.equals("_id_")).toList();
+        }
+        for (Object name : names) {
+            if (name.equals("_id_")) {
+                throw new MongoServerError(72, "InvalidOptions", "cannot drop _id index");
+            }
+            if (!keys.containsKey(name)) {
+                throw new MongoServerError(27, "IndexNotFound", "index not found with name [" + name + "]");
+            }
+        }
+        for (Object name : names) {
+            super.handleCommand(channel, database, command, query.clone().append("index", keys.get(name)));
+        }
+        return new Document("nIndexesWas", keys.size()).append("ok", 1.0);
     }
 
     /** The server counts documents that it refused as inserted. */
@@ -288,7 +372,7 @@ final class Backend extends AbstractMongoBackend {
         long total = 0;
         for (String name : listDatabaseNames().stream().sorted().toList()) {
             MongoDatabase database = resolveDatabase(name);
-            if (database.isEmpty() || !Users.may(channel, name, false)) {
+            if (database.isEmpty() || !Users.mayAnything(channel, name)) {
                 continue;
             }
             Document stats = database.handleCommand(channel, "dbstats", new Document(), this::resolveDatabase, oplog);

@@ -21,6 +21,11 @@ final class BsonType extends BasicDataType<Document> {
 
     @Override
     public void write(WriteBuffer out, Document document) {
+        byte[] known = Template.bytes(document);
+        if (known != null) {
+            out.put(known, 0, known.length);
+            return;
+        }
         ByteBuf encoded = encoded(document);
         out.put(encoded.array(), 0, encoded.writerIndex());
     }

@@ -33,6 +33,20 @@ final class StoredCollection extends AbstractSynchronizedMongoCollection<Long> {
         }
     }
 
+    /** All documents, in their natural order. */
+    synchronized List<Document> everything() {
+        return List.copyOf(documents.values());
+    }
+
+    /** Have documents of another collection in this one, which is empty; {@code size} is that of all in BSON. */
+    synchronized void fill(List<Document> all, int size) {
+        for (Document document : all) {
+            Long position = addDocumentInternal(document);
+            getIndexes().forEach(index -> index.add(document, position, this));
+        }
+        updateDataSize(size);
+    }
+
     @Override
     protected Long addDocumentInternal(Document document) {
         Long last = documents.lastKey();

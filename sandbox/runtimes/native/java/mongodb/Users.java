@@ -12,6 +12,7 @@ import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Collection;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -25,11 +26,13 @@ import org.h2.mvstore.MVStore;
 /**
  * Users, their roles, and logins by SCRAM-SHA-256 (RFC 5802 and 7677), none of which mongo-java-server has.
  *
- * Of the roles MongoDB knows there are {@code read}, {@code readWrite}, {@code dbAdmin}, {@code dbOwner} on a
- * database and {@code root}. The administrator comes from the configuration, other users lie in the store.
+ * Which roles there are, and what they may do, says {@link Right}. The administrator comes from the configuration, other users lie in the store.
  */
 final class Users {
     static final String ADMIN = "admin";
+    static final String ROOT = "root";
+    /** In the place of a database: whichever. */
+    private static final String ANY = "*";
     private static final int ITERATIONS = 4096;
     private static final AttributeKey<Login> LOGIN = AttributeKey.valueOf("sandbox.login");
 
@@ -47,13 +50,13 @@ final class Users {
 
     Users(MVStore store, String administrator, String password) {
         stored = store.openMap("users", new MVMap.Builder<String, Document>().valueType(BsonType.INSTANCE));
-        Document root = new Document("role", "root").append("db", ADMIN);
+        Document root = new Document("role", ROOT).append("db", ADMIN);
         configured.put(key(ADMIN, administrator), describe(ADMIN, administrator, password, List.of(root)));
     }
 
     // -- commands about users ------------------------------------------------------------------------
 
-    Document create(String database, Document command) {
+    Document create(Channel channel, String database, Document command) {
         String name = (String) command.get("createUser");
         if (find(database, name) != null) {
             throw new MongoServerError(51003, "Location51003", "User \"" + name + "@" + database + "\" already exists");
@@ -61,30 +64,30 @@ final class Users {
         if (!(command.get("pwd") instanceof String password) || password.isEmpty()) {
             throw new MongoServerError(2, "BadValue", "Must provide a 'pwd' field for all user documents");
         }
-        stored.put(key(database, name), describe(database, name, password, roles(database, command)));
+        stored.put(key(database, name), describe(database, name, password, roles(channel, database, command)));
         return ok();
     }
 
-    Document update(String database, Document command) {
+    Document update(Channel channel, String database, Document command) {
         Document user = stored(database, (String) command.get("updateUser"));
         Document changed = user.cloneDeeply();
         if (command.get("pwd") instanceof String password) {
             changed.put("credentials", credentials(password));
         }
         if (command.containsKey("roles")) {
-            changed.put("roles", roles(database, command));
+            changed.put("roles", roles(channel, database, command));
         }
         stored.put(key(database, (String) user.get("user")), changed);
         return ok();
     }
 
-    Document grant(String database, Document command, boolean revoke) {
+    Document grant(Channel channel, String database, Document command, boolean revoke) {
         Document user = stored(database, (String) command.get(revoke ? "revokeRolesFromUser" : "grantRolesToUser"));
         List<Document> roles = new ArrayList<>();
         for (Object role : (Collection<?>) user.get("roles")) {
             roles.add((Document) role);
         }
-        for (Document role : roles(database, command)) {
+        for (Document role : roles(channel, database, command)) {
             roles.removeIf(role::equals);
             if (!revoke) {
                 roles.add(role);
@@ -101,13 +104,23 @@ final class Users {
         return ok();
     }
 
-    Document info(String database, Document command) {
+    /** All users of a database, whose connections can do nothing more from then on. */
+    Document dropAll(String database) {
+        List<String> names = stored.keySet().stream().filter(key -> key.startsWith(key(database, ""))).toList();
+        names.forEach(stored::remove);
+        return ok("n", names.size());
+    }
+
+    Document info(Channel channel, String database, Document command) {
         Object which = command.get("usersInfo");
         String name = which instanceof String text ? text : null;
         String place = database;
         if (which instanceof Document asked) {
             name = (String) asked.get("user");
             place = Boolean.TRUE.equals(asked.get("forAllDBs")) ? null : (String) asked.getOrDefault("db", database);
+        }
+        if (!may(channel, place == null ? ANY : place, Right.USERS) && !isThem(channel, place, name)) {
+            throw unauthorized(place == null ? ADMIN : place, "usersInfo");
         }
         List<Document> found = new ArrayList<>();
         for (Collection<Document> users : List.of(configured.values(), stored.values())) {
@@ -140,19 +153,23 @@ final class Users {
         return database + "." + name;
     }
 
-    private static List<Document> roles(String database, Document command) {
+    /** The roles that a command names. Whoever gives or takes one must manage the users of its database. */
+    private static List<Document> roles(Channel channel, String database, Document command) {
         if (!(command.get("roles") instanceof Collection<?> given)) {
             throw new MongoServerError(2, "BadValue", "\"" + command.keySet().iterator().next() + "\" had no \"roles\" array");
         }
         List<Document> roles = new ArrayList<>();
         for (Object role : given) {
-            Document entry = role instanceof Document document
-                    ? document
-                    : new Document("role", role).append("db", database);
-            if (!List.of("read", "readWrite", "dbAdmin", "dbOwner", "root").contains(entry.get("role"))) {
-                throw new MongoServerError(31, "RoleNotFound", "Could not find role: " + entry.get("role") + "@" + entry.get("db"));
+            Document entry = role instanceof Document document ? document : new Document("role", role);
+            String name = String.valueOf(entry.get("role"));
+            String place = String.valueOf(entry.getOrDefault("db", database));
+            if (!Right.known(name) || name.equals(ROOT) && !place.equals(ADMIN)) {
+                throw new MongoServerError(31, "RoleNotFound", "Could not find role: " + name + "@" + place);
             }
-            roles.add(entry);
+            if (!may(channel, name.equals(ROOT) ? ANY : place, Right.USERS)) {
+                throw unauthorized(place, "grantRole");
+            }
+            roles.add(new Document("role", name).append("db", place));
         }
         return roles;
     }
@@ -168,19 +185,36 @@ final class Users {
     // -- what a connection may do ----------------------------------------------------------------------
 
     static boolean isRoot(Channel channel) {
-        return may(channel, "*", true);
+        return may(channel, ANY, Right.USERS);
     }
 
-    /** Whether the connection's user may read the database, or also change it. */
-    static boolean may(Channel channel, String database, boolean write) {
+    static MongoServerError unauthorized(String database, String command) {
+        return new MongoServerError(13, "Unauthorized",
+                "not authorized on " + database + " to execute command { " + command + " }");
+    }
+
+    /** Whether it is the connection's own user who is asked for. */
+    private static boolean isThem(Channel channel, String database, String name) {
+        Login login = channel.attr(LOGIN).get();
+        return login != null && login.user != null && login.user.get("db").equals(database)
+                && login.user.get("user").equals(name);
+    }
+
+    /** Whether the connection's user has any right in the database. */
+    static boolean mayAnything(Channel channel, String database) {
+        return EnumSet.allOf(Right.class).stream().anyMatch(right -> may(channel, database, right));
+    }
+
+    /** Whether the connection's user has that right in the database; root alone has it in {@link #ANY}. */
+    static boolean may(Channel channel, String database, Right right) {
         Login login = channel.attr(LOGIN).get();
         if (login == null || login.user == null) {
             return false;
         }
         for (Object entry : (Collection<?>) login.user.get("roles")) {
             Document role = (Document) entry;
-            Object name = role.get("role");
-            if (name.equals("root") || (role.get("db").equals(database) && (!write || !name.equals("read")))) {
+            String name = (String) role.get("role");
+            if (name.equals(ROOT) || role.get("db").equals(database) && Right.has(name, right)) {
                 return true;
             }
         }

@@ -1,0 +1,1 @@
+"""The Docker runtime: engines as containers of official images, by ``compose/<engine>.yaml``."""
