@@ -207,10 +207,12 @@ class GremlinClient(Client):
 
     def _show(self, found: list[Any], statement: str) -> Result:
         if len(found) == 1 and isinstance(found[0], Mapping):
-            if set(found[0]) == {"dur", "metrics"}:
-                return _result(found, profile_shown(found[0]))
-            if set(found[0]) == {"original", "intermediate", "final"}:
-                return _result(found, explain_shown(found[0]))
+            # A map of a person's own may have the same keys.
+            with contextlib.suppress(AttributeError, IndexError, KeyError, TypeError, ValueError):
+                if set(found[0]) == {"dur", "metrics"}:
+                    return _result(found, profile_shown(found[0]))
+                if set(found[0]) == {"original", "intermediate", "final"}:
+                    return _result(found, explain_shown(found[0]))
         if _ENDS_WITH_NEXT.search(statement):
             return _result(found, "\n".join(f"==>{entry_shown(item)}" for item in found))
         return _result(found)

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -227,10 +228,13 @@ class MongoshClient(Client):
     def _started(self) -> subprocess.Popen[bytes]:
         if self._host is None or self._host.poll() is not None:
             self._end_host()
-            keep = ("PATH", "HOME", "PYTHONPATH", "VIRTUAL_ENV", "LANG", "LD_LIBRARY_PATH")
+            keep = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")
+            engine = find_spec("_quickjs")
+            folder = Path(engine.origin).parent if engine and engine.origin else _HERE
+            words = (_HERE / "mongosh_host.py", _HERE / "mongosh.js", folder)
             self._host = subprocess.Popen(
-                # -P: a file of the person's folder must not stand in for a module.
-                [sys.executable, "-P", str(_HERE / "mongosh_host.py"), str(_HERE / "mongosh.js")],
+                # Isolated: a file of the person's folder must not stand in for a module.
+                [sys.executable, "-I", "-S", *map(str, words)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env={name: os.environ[name] for name in keep if name in os.environ},

@@ -2,12 +2,15 @@
 
 A process of its own, because the engine cannot be interrupted while it may call into Python: what loops is
 ended from outside. It knows no password and opens no connection; every question to the database goes up the
-pipe. Run as a file with the prelude's path; imports nothing of the package.
+pipe. Run as a file, by ``python -I -S``, with the path of the prelude and the folder of the engine's module;
+imports nothing of the package, and little else: most of a short script's time is the start of this process.
 
 Messages are JSON behind their length (four bytes, big-endian). Down: ``{"eval": code}`` and answers to calls;
 up: ``{"call": text}``, ``{"print": text}`` and, at the end of a statement, ``{"value": text|null}`` or
 ``{"error": text}``.
 """
+# mypy: disable-error-code="import-not-found"
+# ruff: noqa: PTH123
 
 from __future__ import annotations
 
@@ -17,10 +20,14 @@ import os
 import re
 import signal
 import sys
-from pathlib import Path
-from typing import Any
 
-import quickjs
+sys.path.append(sys.argv[2])
+# What `quickjs` is made of, without the threads that it could run it in.
+import _quickjs as quickjs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 MEMORY = 256 * 1024 * 1024
 STACK = 4 * 1024 * 1024
@@ -81,7 +88,8 @@ def main() -> None:
     context.set_max_stack_size(STACK)
     context.add_callable("__call", call)
     context.add_callable("__print", lambda text: send({"print": text}))
-    context.eval(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    with open(sys.argv[1], encoding="utf-8") as prelude:
+        context.eval(prelude.read())
     while True:
         code = receive()["eval"]
         try:

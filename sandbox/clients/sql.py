@@ -168,7 +168,8 @@ class MySqlClient(SqlClient):
         from sandbox.engines.mysql import open_connection
 
         super().__init__(endpoint)
-        self._connection = open_connection(endpoint)
+        # LOAD DATA LOCAL reads what the person may read, as in the mysql client.
+        self._connection = open_connection(endpoint, local_infile=True)
         self.delimiter = ";"
 
     @property
@@ -247,7 +248,7 @@ class MySqlClient(SqlClient):
         from sandbox.engines.mysql import open_connection
 
         try:
-            self._connection = open_connection(self.endpoint, database=self._database())
+            self._connection = open_connection(self.endpoint, database=self._database(), local_infile=True)
         except pymysql.err.Error as problem:
             raise _mysql_error(problem, "") from problem
 

@@ -1,24 +1,28 @@
-"""AWS: DynamoDB, Kinesis and S3 behind one address, served by MiniStack.
+"""AWS: DynamoDB, Kinesis and S3 behind one address, served by MiniStack or by LocalStack.
 
 The access key is an account id of twelve digits, and every account is apart from the others as in AWS: its
 own tables, streams and buckets, and a secret key of its own. The dataset lies in account ``000000000000``;
 each attempt at an exercise has an account of its own. Names of buckets are shared by all accounts, as in AWS.
+LocalStack keeps accounts apart, too, and takes any secret (:mod:`sandbox.engines.aws_provider`).
 """
 
 from __future__ import annotations
 
 import base64
+import copy
 import functools
 import hashlib
 import hmac
 import http.client
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sandbox.endpoint import Endpoint
+from sandbox.engines import aws_provider
 from sandbox.engines.base import Attempt, Credentials, Engine
 from sandbox.events import Sink, silent
 
@@ -48,13 +52,15 @@ def account_of(attempt: Attempt) -> str:
 
 
 class Aws(Engine):
-    """MiniStack as AWS. What the dataset becomes: see :mod:`sandbox.engines.aws_load`."""
+    """An imitation as AWS. What the dataset becomes: see :mod:`sandbox.engines.aws_load`."""
 
     name = "aws"
     title = "AWS (DynamoDB, Kinesis, S3)"
     services = _SERVICES
     default_port = 4566
     admin = ACCOUNT
+    apart = True
+    providers = ("ministack", "localstack")
     suffixes = (".aws",)
 
     def endpoint(self, host: str, port: int, credentials: Credentials) -> Endpoint:
@@ -84,12 +90,15 @@ class Aws(Engine):
             client.close()
 
     def version(self, endpoint: Endpoint) -> str:
-        return f"MiniStack {json.loads(_administer(endpoint, 'GET', 'health'))['version']}"
+        found = aws_provider.told(endpoint)
+        if not found:
+            raise ConnectionError(f"what answers at {endpoint.url} is neither MiniStack nor LocalStack")
+        return found
 
     @contextmanager
     def connect(self, endpoint: Endpoint) -> Iterator[Any]:
         """A boto3 Session whose clients and resources go to the endpoint, and are closed at the end."""
-        session = _session(endpoint)
+        session = _kept_session(endpoint)
         try:
             yield session
         finally:
@@ -98,7 +107,8 @@ class Aws(Engine):
     def env(self, endpoint: Endpoint) -> dict[str, str]:
         region = endpoint.options.get("region", REGION)
         return {
-            "AWS_ENDPOINT_URL": endpoint.url,
+            # Of AWS itself there are many, which the clients know.
+            **({"AWS_ENDPOINT_URL": endpoint.url} if endpoint.url else {}),
             "AWS_ACCESS_KEY_ID": endpoint.user,
             "AWS_SECRET_ACCESS_KEY": endpoint.password,
             # One that the person has for the real AWS would be sent too, and refused.
@@ -114,12 +124,40 @@ class Aws(Engine):
         """Nothing to do: the secret is configuration, and those of other accounts follow from it."""
 
     def load(self, endpoint: Endpoint, dataset: Dataset, sink: Sink = silent) -> dict[str, int]:
+        from sandbox.engines.aws_load import BUCKET
+
+        return self._load(endpoint, dataset, sink, BUCKET)
+
+    def load_account(self, endpoint: Endpoint, account: str, dataset: Dataset) -> dict[str, int]:
+        """Bring the dataset into another account; ``endpoint`` is the dataset's own. All accounts share the
+        names of buckets, so this one's is ``sandbox-course-data-<account>``."""
+        from sandbox.engines.aws_load import account_bucket
+
+        rows = self._load(self.in_account(endpoint, account), dataset, silent, account_bucket(account))
+        if not aws_provider.on_localstack(endpoint):
+            _administer(endpoint, "PUT", _kept(account, dataset))
+        return rows
+
+    def copy_account(self, endpoint: Endpoint, account: str, dataset: Dataset) -> bool:
+        """Give an account, which is empty, the dataset as :meth:`load_account` brought it into another one;
+        False when it has not yet, or the server cannot."""
+        if aws_provider.on_localstack(endpoint):
+            return False
+        return bool(json.loads(_administer(endpoint, "POST", _kept(account, dataset))))
+
+    def has_account(self, endpoint: Endpoint, account: str, dataset: Dataset) -> bool:
+        """Whether an account that was copied still has anything; so it is taken to be on LocalStack."""
+        if aws_provider.on_localstack(endpoint):
+            return True
+        return bool(json.loads(_administer(endpoint, "GET", _kept(account, dataset))))
+
+    def _load(self, endpoint: Endpoint, dataset: Dataset, sink: Sink, bucket: str) -> dict[str, int]:
         from sandbox.engines.aws_load import load
 
         with self.connect(endpoint) as session:
             # Made one after the other: a session is not meant for several threads, its clients are.
             clients = {name: session.client(name, config=_bulk()) for name in _SERVICES}
-            return load(clients.__getitem__, dataset, sink)
+            return load(clients.__getitem__, dataset, sink, bucket=bucket)
 
     def counts(self, endpoint: Endpoint) -> dict[str, int]:
         from sandbox.engines.aws_load import counts
@@ -128,9 +166,17 @@ class Aws(Engine):
             return counts(session.client("dynamodb"))
 
     def reset(self, endpoint: Endpoint, dataset: Dataset, sink: Sink = silent) -> dict[str, int]:
-        """Every account is emptied, and the dataset loaded."""
-        _administer(endpoint, "POST", "reset")
+        """Every account is emptied (on LocalStack: the dataset's, others cannot be listed), and the dataset
+        loaded."""
+        if aws_provider.on_localstack(endpoint):
+            self.forget_account(endpoint, endpoint.user)
+        else:
+            _administer(endpoint, "POST", "reset")
         return self.load(endpoint, dataset, sink)
+
+    def flush(self, endpoint: Endpoint) -> None:
+        if not aws_provider.on_localstack(endpoint):
+            _administer(endpoint, "POST", "save")
 
     def begin(self, endpoint: Endpoint, attempt: Attempt, credentials: Credentials) -> Endpoint:  # noqa: ARG002
         """An empty account for the attempt, all of which is the attempt's, whatever ``owns`` names."""
@@ -138,18 +184,32 @@ class Aws(Engine):
         return self.attempt_endpoint(endpoint, attempt)
 
     def clear(self, endpoint: Endpoint, attempt: Attempt) -> None:
-        from sandbox.engines.aws_load import drop_bucket, drop_stream, drop_table
+        """All that the account has is forgotten, in whatever service: queues, users and alarms too (on
+        LocalStack no users)."""
+        account = account_of(attempt)
+        if aws_provider.on_localstack(endpoint):
+            self._drop_on_localstack(endpoint, account, streams="streams" in attempt.owns)
+        else:
+            self.forget_account(endpoint, account)
 
-        with self.connect(self.attempt_endpoint(endpoint, attempt)) as session:
-            dynamodb, kinesis, s3 = (session.client(name) for name in _SERVICES)
-            for page in dynamodb.get_paginator("list_tables").paginate():
-                for name in page["TableNames"]:
-                    drop_table(dynamodb, name)
-            for page in kinesis.get_paginator("list_streams").paginate():
-                for name in page["StreamNames"]:
-                    drop_stream(kinesis, name)
-            for bucket in s3.list_buckets()["Buckets"]:
-                drop_bucket(s3, bucket["Name"])
+    def forget_account(self, endpoint: Endpoint, account: str) -> None:
+        """Forget all that an account has; ``endpoint`` is the dataset's account."""
+        if aws_provider.on_localstack(endpoint):
+            self._drop_on_localstack(endpoint, account)
+        else:
+            _administer(endpoint, "DELETE", f"accounts/{account}")
+
+    def _drop_on_localstack(self, endpoint: Endpoint, account: str, *, streams: bool = True) -> None:
+        inside = self.in_account(endpoint, account)
+        with self.connect(inside) as session:
+            aws_provider.drop_on_localstack(session, inside, streams=streams)
+
+    def asked(self, endpoint: Endpoint) -> dict[str, int]:
+        """How often the endpoint's account has asked for each operation of DynamoDB and Kinesis (``Scan``:
+        3), since it was cleared or the server started. What its IAM users asked for is not counted.
+        LocalStack does not tell: it lacks ``request-counts``."""
+        found: dict[str, int] = json.loads(_administer(endpoint, "GET", f"accounts/{endpoint.user}"))
+        return found
 
     def client(self, endpoint: Endpoint) -> Client:
         from sandbox.clients.awscli import AwsCliClient
@@ -168,6 +228,20 @@ def _loader() -> Any:
     return create_loader()
 
 
+@functools.cache
+def _hooks() -> Any:
+    """What every session begins with, to be copied: to register it takes most of the time of making one."""
+    import botocore.session
+    from botocore.handlers import add_expect_header
+    from botocore.hooks import HierarchicalEmitter
+
+    hooks = HierarchicalEmitter()
+    core = botocore.session.Session(event_hooks=hooks)
+    # Each upload would ask first whether it may come: a way there and back more, for a server beside us.
+    core.unregister("before-call.s3", add_expect_header)
+    return hooks
+
+
 def _session(endpoint: Endpoint, **config: Any) -> Any:
     import boto3
     import botocore.session
@@ -179,29 +253,51 @@ def _session(endpoint: Endpoint, **config: Any) -> Any:
         "retries": {"total_max_attempts": 2},
         # None of the person's proxies is asked for an address of this machine.
         "proxies": {},
+        # What botocore would say of itself it puts together anew for each request, twice.
+        "user_agent": "sandbox",
     }
     defaults = Config(**(usual | config))
 
     class Session(boto3.session.Session):  # type: ignore[misc]
-        """A session that knows where its clients go."""
+        """A session that knows where its clients go, and gives the same one for the same service."""
 
         made: list[Any] = []  # noqa: RUF012 - the class is made anew with each session
+        plain: dict[str, Any] = {}  # noqa: RUF012
+        resources: dict[str, Any] = {}  # noqa: RUF012
+        making = threading.Lock()
 
         def client(self, service_name: str, *given: Any, **more: Any) -> Any:
-            # `resource` passes None where nothing was given.
-            more["endpoint_url"] = more.get("endpoint_url") or endpoint.url
-            own = more.pop("config", None)
-            found = super().client(
-                service_name, *given, config=defaults.merge(own) if own else defaults, **more
-            )
-            self.made.append(found)
+            with self.making:
+                if given or more:
+                    found = self._new_client(service_name, *given, **more)
+                else:
+                    found = self.plain.get(service_name) or self._new_client(service_name)
+                    self.plain[service_name] = found
+                self.made.append(found)
             return found
 
+        def resource(self, service_name: str, *given: Any, **more: Any) -> Any:
+            if given or more:
+                return super().resource(service_name, *given, **more)
+            # Its client is one of the made, and is not closed for good either.
+            found = self.resources.get(service_name) or super().resource(service_name)
+            self.resources[service_name] = found
+            return found
+
+        def _new_client(self, service_name: str, *given: Any, **more: Any) -> Any:
+            # `resource` passes None where nothing was given.
+            more["endpoint_url"] = more.get("endpoint_url") or endpoint.url or None
+            own = more.pop("config", None)
+            return super().client(
+                service_name, *given, config=defaults.merge(own) if own else defaults, **more
+            )
+
         def close(self) -> None:
-            for client in self.made:
+            made, self.made[:] = list(self.made), []
+            for client in made:
                 client.close()
 
-    core = botocore.session.get_session()
+    core = botocore.session.Session(event_hooks=copy.copy(_hooks()), include_builtin_handlers=False)
     core.register_component("data_loader", _loader())
     # Whatever profile the person has for the real AWS has no say here.
     core.set_config_variable("config_file", "/dev/null")
@@ -233,9 +329,30 @@ def _probe_client(endpoint: Endpoint) -> Any:
 
 _probes: dict[tuple[str, str, str], Any] = {}
 
+MOST_SESSIONS = 24
+_sessions: dict[tuple[str, str, str, str], Any] = {}
+
+
+def _kept_session(endpoint: Endpoint) -> Any:
+    """The session of an endpoint. Making one takes 10 ms and each client of it 20 to 50; what is closed of
+    them are connections only, so that who connects again goes on with them."""
+    key = (endpoint.url, endpoint.user, endpoint.password, endpoint.options.get("region", REGION))
+    found = _sessions.get(key)
+    if found is None:
+        found = _sessions[key] = _session(endpoint)
+        if len(_sessions) > MOST_SESSIONS:
+            _sessions.pop(next(iter(_sessions)), None)
+    return found
+
+
+def _kept(account: str, dataset: Dataset) -> str:
+    from sandbox.engines.aws_load import shape
+
+    return f"accounts/{account}/kept/{dataset.hash}{shape()}"
+
 
 def _administer(endpoint: Endpoint, method: str, what: str) -> bytes:
-    """Call one of MiniStack's own paths, which ask for the default account's secret."""
+    """Call one of MiniStack's own paths, which ask for a secret, mostly that of the default account."""
     connection = http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=30)
     try:
         headers = {"Authorization": f"Bearer {endpoint.password}"}
@@ -244,7 +361,7 @@ def _administer(endpoint: Endpoint, method: str, what: str) -> bytes:
         said = answer.read()
     finally:
         connection.close()
-    if answer.status != 200:
+    if answer.status not in (200, 204):
         raise ConnectionError(f"{method} {what}: {answer.status} {said.decode(errors='replace')[:200]}")
     return said
 

@@ -12,6 +12,7 @@ S3 has the course's bucket: the files as they came, without a header line, under
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -72,12 +73,23 @@ def object_key(table: str) -> str:
     return f"rawData/{table}/{TABLES[table].file}"
 
 
-def load(client: Client, dataset: Dataset, sink: Sink) -> dict[str, int]:
+def shape() -> str:
+    """Eight hex digits for the form that we give the dataset."""
+    form = repr((KEYS, STREAM, SHARDS, FOLDERS, account_bucket("")))
+    return hashlib.sha256(form.encode()).hexdigest()[:8]
+
+
+def account_bucket(account: str) -> str:
+    """The course's bucket in an account that is not the dataset's: the plain name is taken there."""
+    return f"{BUCKET}-{account}"
+
+
+def load(client: Client, dataset: Dataset, sink: Sink, *, bucket: str = BUCKET) -> dict[str, int]:
     """Bring everything in anew; rows by table."""
     total = sum(dataset.counts.values())
     with ThreadPoolExecutor(1) as beside:
         # Little work for the client, and the server does one thing at a time anyway.
-        rest = beside.submit(_load_rest, client, dataset)
+        rest = beside.submit(_load_rest, client, dataset, bucket)
         done, rows = 0, {}
         for table in TABLES:
             rows[table] = 0
@@ -179,8 +191,8 @@ def _key_type(table: str, name: str) -> str:
 # -- Kinesis and S3 --------------------------------------------------------------------------------------
 
 
-def _load_rest(client: Client, dataset: Dataset) -> None:
-    load_bucket(client("s3"), dataset)
+def _load_rest(client: Client, dataset: Dataset, bucket: str) -> None:
+    load_bucket(client("s3"), dataset, bucket)
     load_stream(client("kinesis"), dataset)
 
 
@@ -188,7 +200,7 @@ def load_stream(kinesis: Any, dataset: Dataset) -> None:
     """Make ``orders_stream`` anew, with a record for each order line."""
     drop_stream(kinesis, STREAM)
     kinesis.create_stream(StreamName=STREAM, ShardCount=SHARDS)
-    kinesis.get_waiter("stream_exists").wait(StreamName=STREAM, WaiterConfig={"Delay": 1})
+    _await_stream(kinesis, STREAM)
     kinesis.increase_stream_retention_period(StreamName=STREAM, RetentionPeriodHours=RETENTION_HOURS)
     customer = TABLES["orders"].position("customerid")
     records = (
@@ -202,25 +214,45 @@ def load_stream(kinesis: Any, dataset: Dataset) -> None:
             left = [record for record, one in zip(left, said, strict=True) if "ErrorCode" in one]
 
 
+def _await_stream(kinesis: Any, name: str) -> None:
+    """Until it is active. LocalStack does not know of it at all in the first moment, at which the waiter of
+    botocore gives up."""
+    import time
+
+    from botocore.exceptions import WaiterError
+
+    for _ in range(20):
+        try:
+            kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
+            return
+        except WaiterError as problem:
+            if "ResourceNotFoundException" not in str(problem):
+                raise
+            time.sleep(0.25)
+    kinesis.get_waiter("stream_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
+
+
 def drop_stream(kinesis: Any, name: str) -> None:
     """Remove a stream with its consumers, if it is there."""
     try:
+        # LocalStack deletes what is made soon after it was told to delete what is not there.
+        kinesis.describe_stream_summary(StreamName=name)
         kinesis.delete_stream(StreamName=name, EnforceConsumerDeletion=True)
     except kinesis.exceptions.ResourceNotFoundException:
         return
     kinesis.get_waiter("stream_not_exists").wait(StreamName=name, WaiterConfig={"Delay": 1})
 
 
-def load_bucket(s3: Any, dataset: Dataset) -> None:
+def load_bucket(s3: Any, dataset: Dataset, bucket: str = BUCKET) -> None:
     """Make the course's bucket anew: the layout, and the file of every table that has rows."""
-    drop_bucket(s3, BUCKET)
-    s3.create_bucket(Bucket=BUCKET)
+    drop_bucket(s3, bucket)
+    s3.create_bucket(Bucket=bucket)
     for folder in FOLDERS:
-        s3.put_object(Bucket=BUCKET, Key=folder)
+        s3.put_object(Bucket=bucket, Key=folder)
     for table in TABLES:
         if dataset.count(table):
             how = {"ContentType": "text/csv"}
-            s3.upload_file(str(dataset.path(table)), BUCKET, object_key(table), ExtraArgs=how)
+            s3.upload_file(str(dataset.path(table)), bucket, object_key(table), ExtraArgs=how)
 
 
 def drop_bucket(s3: Any, name: str) -> None:
@@ -230,9 +262,10 @@ def drop_bucket(s3: Any, name: str) -> None:
             found = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
             if found:
                 objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
-                s3.delete_objects(
-                    Bucket=name, Delete={"Objects": objects, "Quiet": True}, BypassGovernanceRetention=True
-                )
+                delete = {"Objects": objects, "Quiet": True}
+                # Only a bucket with locks may be told to pass them by; others refuse to hear of it.
+                if s3.delete_objects(Bucket=name, Delete=delete).get("Errors"):
+                    s3.delete_objects(Bucket=name, Delete=delete, BypassGovernanceRetention=True)
         for page in s3.get_paginator("list_multipart_uploads").paginate(Bucket=name):
             for upload in page.get("Uploads", ()):
                 s3.abort_multipart_upload(Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"])

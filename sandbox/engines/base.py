@@ -38,13 +38,32 @@ class Attempt:
 
     ``owns`` says what the exercise may create, by kind in the engine's words, e.g.
     ``{"databases": ["demo_db"]}``, ``{"keyspaces": ["mykeyspace"]}``, ``{"buckets": ["course-*"]}``.
-    ``key`` is short, unique among attempts that may run at once, made of ``[a-z0-9]``.
+    ``key`` is short, unique among attempts that may run at once, made of ``[a-z0-9]``. ``alone``: the engine
+    is an instance that nobody else uses and that is deleted after the attempt.
     """
 
     exercise: str
     key: str
     seed: int
     owns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    alone: bool = False
+
+
+@dataclass(frozen=True)
+class Replication:
+    """How a replica does. ``promoted``: it is its own primary now. ``lag_bytes``, ``lag_seconds``: how far it
+    is behind, as far as the engine tells. ``problem``: why it does not follow, in the engine's words."""
+
+    following: bool
+    promoted: bool = False
+    lag_bytes: int | None = None
+    lag_seconds: float | None = None
+    problem: str = ""
+
+    @property
+    def level(self) -> bool:
+        """Whether it has all that its primary had."""
+        return self.following and not self.lag_bytes and not self.lag_seconds
 
 
 class Engine(ABC):
@@ -59,8 +78,12 @@ class Engine(ABC):
     default_port: ClassVar[int]
     admin: ClassVar[str]
     """Name of the administrator; empty when the engine has no users."""
+    apart: ClassVar[bool] = False
+    """Whether attempts at exercises of different services can do each other no harm: each has an account."""
     learner: ClassVar[str] = "learner"
     """Name of the lesser user under whom answers run."""
+    providers: ClassVar[tuple[str, ...]] = ()
+    """Products that can serve it by choice, the usual one first; empty when there is no choice."""
     suffixes: ClassVar[tuple[str, ...]]
     """Endings of answer files that its own client executes: ``(".sql",)``."""
 
@@ -84,6 +107,16 @@ class Engine(ABC):
     def connect(self, endpoint: Endpoint) -> AbstractContextManager[Any]:
         """The driver's connection (psycopg2 connection, cassandra Session, MongoClient, Redis, gremlin
         traversal source, boto3 Session ...), closed when the context ends. For SQL engines: autocommit."""
+
+    def connect_guarded(self, endpoint: Endpoint) -> AbstractContextManager[Any]:
+        """As :meth:`connect`, for the administrator of a check who looks at what an answer made: nothing
+        there may have the administrator run the learner's code, where the engine can see to that."""
+        return self.connect(endpoint)
+
+    def connect_preparing(self, endpoint: Endpoint) -> AbstractContextManager[Any]:
+        """As :meth:`connect`, for what an exercise prepares before its answer. The connection may stay open
+        for the next one, as that of :meth:`connect_guarded` may."""
+        return self.connect(endpoint)
 
     @abstractmethod
     def env(self, endpoint: Endpoint) -> dict[str, str]:
@@ -113,14 +146,37 @@ class Engine(ABC):
         """Back to the state after ``up`` without a restart: whatever a person created is gone (databases,
         keyspaces, users, graphs ...), the dataset is whole. Returns rows by table."""
 
+    def flush(self, endpoint: Endpoint) -> None:  # noqa: B027 - most write before they answer
+        """Have the server write to its files all that it acknowledged so far, so that a copy of these holds
+        it; also what makes the next start on such a copy short."""
+
     @abstractmethod
     def begin(self, endpoint: Endpoint, attempt: Attempt, credentials: Credentials) -> Endpoint:
         """Make ready for an answer: drop everything ``attempt.owns`` names, see to it that the learner may
         create just that (and read the dataset), and return the learner's endpoint for this attempt."""
 
+    def settle(self, endpoint: Endpoint, attempt: Attempt) -> None:  # noqa: B027 - most need nothing
+        """End what an answer left at work in the engine (a session may outlive its killed client and hold
+        locks), so that nothing moves while checks look."""
+
     @abstractmethod
     def clear(self, endpoint: Endpoint, attempt: Attempt) -> None:
         """Drop everything ``attempt.owns`` names, with open connections of the learner if need be."""
+
+    def replication(self, replica: Endpoint, primary: Endpoint | None) -> Replication:
+        """How a running replica does; ``primary`` is None when that does not run. Only for engines whose
+        recipes can run as replicas."""
+        raise NotImplementedError
+
+    def welcome(self, primary: Endpoint, name: str) -> None:  # noqa: B027 - most need nothing
+        """Have the primary expect a replica of that name (of [a-z0-9_]). Idempotent."""
+
+    def follow(self, replica: Endpoint, primary: Endpoint, *, first: bool) -> None:  # noqa: B027
+        """Have a replica that just started follow its primary, where its configuration does not say so.
+        ``first``: it never did. One that was promoted since is left alone."""
+
+    def forsake(self, primary: Endpoint, name: str) -> None:  # noqa: B027 - most need nothing
+        """Have the primary forget a replica that is gone. Idempotent."""
 
     @abstractmethod
     def client(self, endpoint: Endpoint) -> Client:
@@ -137,9 +193,12 @@ class Engine(ABC):
         graph); by default the administrator's own."""
         return endpoint
 
-    def generic_env(self, endpoint: Endpoint) -> dict[str, str]:
-        """``SANDBOX_<ENGINE>_*`` variables, from which :meth:`from_env` builds the endpoint again."""
+    def generic_env(self, endpoint: Endpoint, replica: int = 0) -> dict[str, str]:
+        """``SANDBOX_<ENGINE>_*`` variables, from which :meth:`from_env` builds the endpoint again. Those
+        of the first ``replica`` are ``SANDBOX_<ENGINE>_REPLICA_*``, of the n-th ``.._REPLICA_<n>_*``."""
         prefix = f"SANDBOX_{self.name.upper()}_"
+        if replica:
+            prefix += "REPLICA_" if replica == 1 else f"REPLICA_{replica}_"
         values = {
             "HOST": endpoint.host,
             "PORT": str(endpoint.port),
@@ -155,6 +214,7 @@ class Engine(ABC):
         """The endpoint that :meth:`generic_env` wrote, or None when the variables are not there."""
         prefix = f"SANDBOX_{self.name.upper()}_"
         found = {k[len(prefix) :]: v for k, v in environ.items() if k.startswith(prefix)}
+        found = {k: v for k, v in found.items() if not k.startswith("REPLICA_")}
         if "HOST" not in found or "PORT" not in found:
             return None
         base = ("HOST", "PORT", "USER", "PASSWORD", "DATABASE", "URL")

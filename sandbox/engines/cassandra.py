@@ -5,15 +5,16 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from sandbox.endpoint import Endpoint
-from sandbox.engines.base import Attempt, Credentials, Engine
-from sandbox.engines.cassandra_driver import Wire, name, prepare_driver, session, text
-from sandbox.engines.cassandra_tables import COUNTED, KEYSPACE, SHAPES
+from sandbox.engines.base import Attempt, Credentials, Engine, Replication
+from sandbox.engines.cassandra_driver import REQUEST_SECONDS, Wire, name, prepare_driver, session, text
+from sandbox.engines.cassandra_nodetool import FORGET, run
+from sandbox.engines.cassandra_tables import COPIES, COUNTED, KEYSPACE, SHAPES, replication
 from sandbox.events import Sink, silent
 
 if TYPE_CHECKING:
@@ -73,6 +74,15 @@ class CassandraEngine(Engine):
         with session(endpoint, keyspace=endpoint.database) as made:
             yield made
 
+    def connect_guarded(self, endpoint: Endpoint) -> AbstractContextManager[Any]:
+        return self.connect_preparing(endpoint)
+
+    def connect_preparing(self, endpoint: Endpoint) -> AbstractContextManager[Any]:
+        from sandbox.engines.cassandra_kept import kept_session
+
+        # One in an answer's keyspace would not know that the keyspace was dropped and made again.
+        return kept_session(endpoint) if endpoint.database in ("", KEYSPACE) else self.connect(endpoint)
+
     def env(self, endpoint: Endpoint) -> dict[str, str]:
         return {
             "CQLSH_HOST": endpoint.host,
@@ -95,10 +105,10 @@ class CassandraEngine(Engine):
             wire.rows(f"ALTER ROLE {self.admin} WITH PASSWORD = {text(credentials.admin)}")
 
     def load(self, endpoint: Endpoint, dataset: Dataset, sink: Sink = silent) -> dict[str, int]:
-        from sandbox.engines.cassandra_load import fill, prepare_keyspace, truncate
+        from sandbox.engines.cassandra_load import copies, fill, prepare_keyspace, truncate
 
-        with session(endpoint) as made:
-            fresh = prepare_keyspace(made)
+        with session(endpoint, quorum=True) as made:
+            fresh = prepare_keyspace(made, copies=copies(made))
             truncate(made, [shape for shape in SHAPES if shape not in fresh])
             fill(made, dataset, SHAPES, sink)
             _grant_learner(made, self.learner)
@@ -109,12 +119,13 @@ class CassandraEngine(Engine):
             return _counts(made)
 
     def reset(self, endpoint: Endpoint, dataset: Dataset, sink: Sink = silent) -> dict[str, int]:
-        from sandbox.engines.cassandra_load import changed, fill, prepare_keyspace, truncate
+        from sandbox.engines.cassandra_load import changed, copies, fill, prepare_keyspace, truncate
 
-        with session(endpoint) as made:
+        with session(endpoint, quorum=True) as made:
             _drop(made, "KEYSPACE", [k for k in _keyspaces(made) if k != KEYSPACE])
+            drop_snapshots(made, ["*"])
             _drop(made, "ROLE", [r for r in _roles(made) if r not in (self.admin, self.learner)])
-            empty = prepare_keyspace(made)
+            empty = prepare_keyspace(made, copies=copies(made))
             dirty = changed(made, dataset, [shape for shape in SHAPES if shape not in empty])
             truncate(made, dirty)
             fill(made, dataset, [*empty, *dirty], sink)
@@ -122,11 +133,12 @@ class CassandraEngine(Engine):
             return _counts(made)
 
     def begin(self, endpoint: Endpoint, attempt: Attempt, credentials: Credentials) -> Endpoint:
-        with session(endpoint) as made:
+        from sandbox.engines.cassandra_kept import kept_wire
+
+        with kept_wire(endpoint) as made:
             self._drop_owned(made, attempt)
             # Only given here, never taken: another attempt may be under way with keyspaces of its own.
-            _set_learner(made.execute, self.learner, credentials.learner)
-            _grant_learner(made, self.learner)
+            _make_learner_again(made, endpoint, self.learner, credentials.learner)
             if attempt.owns.get("roles"):
                 made.execute(f"GRANT CREATE ON ALL ROLES TO {self.learner}")
         # As in cqlsh, an answer that makes a keyspace begins in none.
@@ -134,10 +146,36 @@ class CassandraEngine(Engine):
         return _endpoint(endpoint.host, endpoint.port, self.learner, credentials.learner, keyspace)
 
     def clear(self, endpoint: Endpoint, attempt: Attempt) -> None:
-        with session(endpoint) as made:
+        from sandbox.engines.cassandra_kept import kept_wire
+
+        with kept_wire(endpoint) as made:
             self._drop_owned(made, attempt)
             if attempt.owns.get("roles"):
                 made.execute(f"REVOKE CREATE ON ALL ROLES FROM {self.learner}")
+
+    def replication(self, replica: Endpoint, primary: Endpoint | None) -> Replication:
+        with Wire(replica) as made:
+            [(joined, identity)] = made.rows("SELECT bootstrapped, host_id FROM system.local")
+        if joined != "COMPLETED":
+            return Replication(following=False, problem=f"it has not joined the ring: {joined}")
+        if primary is None:
+            return Replication(following=True)
+        seen = {node: state for state, node in _nodes(primary)}
+        state = seen.get(str(identity), "not in the ring")
+        problem = "" if state == "UN" else f"for the first node it is {state}"
+        return Replication(following=not problem, problem=problem)
+
+    def welcome(self, primary: Endpoint, name: str) -> None:
+        # Before it joins: a node that does brings itself a copy of all that it shall have.
+        number = 1 + int(name.rpartition("_")[2])
+        with Wire(primary, seconds=REQUEST_SECONDS) as made:
+            for keyspace in (KEYSPACE, "system_auth"):
+                row = made.rows(
+                    "SELECT replication FROM system_schema.keyspaces"  # noqa: S608
+                    f" WHERE keyspace_name = {text(keyspace)}"
+                )
+                if row and int(row[0][0].get("replication_factor", 1)) < min(COPIES, number):
+                    made.rows(f"ALTER KEYSPACE {keyspace} {replication(min(COPIES, number))}")
 
     def client(self, endpoint: Endpoint) -> Client:
         from sandbox.clients.cql import CqlClient
@@ -153,10 +191,19 @@ class CassandraEngine(Engine):
         keyspaces = attempt.owns.get("keyspaces", ())
         roles = attempt.owns.get("roles", ())
         _drop(made, "KEYSPACE", [k for k in _keyspaces(made) if k != KEYSPACE and _matches(k, keyspaces)])
+        # They would outlive their keyspace. Those of the dataset's are a person's own.
+        drop_snapshots(made, [pattern for pattern in keyspaces if pattern != KEYSPACE])
         ours = (self.admin, self.learner)
-        _drop(made, "ROLE", [r for r in _roles(made) if r not in ours and _matches(r, roles)])
+        if roles:
+            _drop(made, "ROLE", [r for r in _roles(made) if r not in ours and _matches(r, roles)])
         # The right to create keyspaces, which an answer needs, covers tables in all of them.
         drop_strangers(made)
+
+
+def _nodes(endpoint: Endpoint) -> list[tuple[str, str]]:
+    """State (``UN`` is up and normal) and host id of each node, as one of them sees it."""
+    out = run(endpoint, ["status"]).out
+    return re.findall(r"^([UD][NLJM]) .* ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}) ", out, re.MULTILINE)
 
 
 def _endpoint(host: str, port: int, user: str, password: str, keyspace: str = KEYSPACE) -> Endpoint:
@@ -193,6 +240,23 @@ def _drop(made: Any, kind: str, names: Iterable[str]) -> None:
         made.execute(f"DROP {kind} IF EXISTS {name(found)}")
 
 
+def drop_snapshots(made: Any, patterns: Iterable[str]) -> None:
+    """Remove the snapshots of some keyspaces, also of such as are gone."""
+    from cassandra import InvalidRequest
+
+    found = set(patterns)
+    # The server would look through all its folders for them.
+    if any(set(pattern) & set("*?[") for pattern in found):
+        try:
+            rows = made.execute("SELECT keyspace_name FROM system_views.snapshots")
+        except InvalidRequest:  # a server before 4.1
+            return
+        found = {row[0] for row in rows if _matches(row[0], found)}
+    if found:
+        sent = {FORGET: "\0".join(sorted(found)).encode()}
+        made.execute("SELECT key FROM system.local", custom_payload=sent)
+
+
 def _matches(found: str, patterns: Iterable[str]) -> bool:
     return any(fnmatch.fnmatchcase(found, pattern) for pattern in patterns)
 
@@ -206,6 +270,27 @@ def _set_learner(execute: Any, learner: str, password: str) -> None:
 def _grant_learner(made: Any, learner: str) -> None:
     for grant in LEARNER_GRANTS:
         made.execute(f"GRANT {grant} TO {learner}")
+
+
+_hashes: dict[tuple[str, int, str], str] = {}
+"""What a server keeps of a learner's password, by host, port and password, where this process has set it."""
+
+
+def _make_learner_again(made: Wire, endpoint: Endpoint, learner: str, password: str) -> None:
+    """Password, login and rights as they should be; each statement for it costs the server more than a look
+    whether it is needed."""
+    key = (endpoint.host, endpoint.port, password)
+    look = f"SELECT can_login, is_superuser, salted_hash FROM system_auth.roles WHERE role = {text(learner)}"  # noqa: S608
+    if [(True, False, _hashes.get(key))] != made.rows(look):
+        _set_learner(made.rows, learner, password)
+        _hashes[key] = made.rows(look)[0][2]
+    rights = made.rows(
+        f"SELECT resource, permissions FROM system_auth.role_permissions WHERE role = {text(learner)}"  # noqa: S608
+    )
+    held = {f"{right} ON {_resource(resource)}" for resource, several in rights for right in several}
+    for grant in LEARNER_GRANTS:
+        if grant not in held:
+            made.rows(f"GRANT {grant} TO {learner}")
 
 
 def _restore_learner(made: Any, learner: str) -> None:

@@ -42,25 +42,31 @@ def prepare_driver() -> None:
 
 
 @contextmanager
-def session(endpoint: Endpoint, *, keyspace: str | None = None) -> Iterator[Any]:
-    """A driver ``Session`` on one node; its threads have ended when the context has."""
-    cluster = make_cluster(endpoint)
+def session(endpoint: Endpoint, *, keyspace: str | None = None, quorum: bool = False) -> Iterator[Any]:
+    """A driver ``Session`` on one node; its threads have ended when the context has. ``quorum``: most copies
+    must have what is written, and are asked for what is read."""
+    cluster = make_cluster(endpoint, quorum=quorum)
     try:
         yield cluster.connect(keyspace or None)
     finally:
         cluster.shutdown()
 
 
-def make_cluster(endpoint: Endpoint, *, tuples: bool = False) -> Any:
+def make_cluster(endpoint: Endpoint, *, tuples: bool = False, quorum: bool = False) -> Any:
     """A ``Cluster`` for one node: no discovery, no heartbeats, no schema metadata (``system_schema`` and
     ``DESCRIBE`` tell it better). The caller shuts it down. Rows are named tuples, or plain ``tuples``."""
     module = driver()
+    from cassandra import ConsistencyLevel
     from cassandra.auth import PlainTextAuthProvider
-    from cassandra.policies import RoundRobinPolicy
+    from cassandra.policies import HostFilterPolicy, RoundRobinPolicy
     from cassandra.query import named_tuple_factory, tuple_factory
 
+    # The nodes of a ring on this machine differ in their ports alone, and the driver finds all of them.
     profile = module.ExecutionProfile(
-        load_balancing_policy=RoundRobinPolicy(),
+        load_balancing_policy=HostFilterPolicy(
+            RoundRobinPolicy(), lambda h: h.endpoint.port == endpoint.port
+        ),
+        consistency_level=ConsistencyLevel.QUORUM if quorum else ConsistencyLevel.LOCAL_ONE,
         request_timeout=REQUEST_SECONDS,
         row_factory=tuple_factory if tuples else named_tuple_factory,
     )
@@ -112,11 +118,38 @@ class Wire:
         )
         return list(answer.parsed_rows or ())
 
+    def execute(
+        self, statement: str, custom_payload: dict[str, bytes] | None = None
+    ) -> list[tuple[Any, ...]]:
+        """As a session's, for those who need no more of it: :meth:`rows`, or what :meth:`payload` sends."""
+        if custom_payload is None:
+            return self.rows(statement)
+        self.payload(statement, custom_payload)
+        return []
+
+    def payload(self, statement: str, sent: dict[str, bytes]) -> dict[str, bytes]:
+        """Run one statement that carries a custom payload; the payload that came back, or none."""
+        from cassandra import ConsistencyLevel
+        from cassandra.protocol import QueryMessage
+
+        message = QueryMessage(statement, ConsistencyLevel.ONE)
+        message.update_custom_payload(sent)
+        answer = self._connection.wait_for_response(message, timeout=self._seconds)
+        return dict(answer.custom_payload or {})
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing is known of its end."""
+        return not (self._connection.is_closed or self._connection.is_defunct)
+
+    def close(self) -> None:
+        self._connection.close()
+
     def __enter__(self) -> Wire:
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        self._connection.close()
+        self.close()
 
 
 def name(identifier: str) -> str:

@@ -6,7 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sandbox.engines.cassandra_driver import driver, name, text
-from sandbox.engines.cassandra_tables import KEYSPACE, REPLICATION, SHAPES, Shape, written_at
+from sandbox.engines.cassandra_tables import (
+    COPIES,
+    KEYSPACE,
+    SHAPES,
+    Shape,
+    replication,
+    shapes_in,
+    written_at,
+)
 from sandbox.events import Progress, Sink
 
 if TYPE_CHECKING:
@@ -24,40 +32,49 @@ IN_FLIGHT = 128
 STEP = 500
 
 
-def prepare_keyspace(session: Any) -> list[Shape]:
-    """See to it that the keyspace holds exactly the dataset's tables, of the right shape and nothing else;
-    what is right already stays. Returns the tables that were made anew, and so are empty."""
-    replication = _schema(session, "keyspaces", "replication, durable_writes")
-    odd = any(_schema(session, kind, "keyspace_name") for kind in _RARE)
+def prepare_keyspace(session: Any, keyspace: str = KEYSPACE, copies: int = 1) -> list[Shape]:
+    """See to it that the keyspace holds exactly the dataset's tables, of the right shape and nothing else,
+    with that many copies of each row; what is right already stays. Returns the tables that were made anew,
+    and so are empty."""
+    found = _schema(session, keyspace, "keyspaces", "replication, durable_writes")
+    few = bool(found) and found[0][0].get("replication_factor") != str(copies)
+    # Another number of copies is true of what is written from then on only, but where there is one node.
+    odd = (few and copies > 1) or any(_schema(session, keyspace, kind, "keyspace_name") for kind in _RARE)
     if odd:
-        session.execute(f"DROP KEYSPACE {KEYSPACE}")
-    if odd or not replication:
-        session.execute(f"CREATE KEYSPACE {KEYSPACE} {REPLICATION}")
-    elif replication[0][0].get("replication_factor") != "1" or not replication[0][1]:
-        session.execute(f"ALTER KEYSPACE {KEYSPACE} {REPLICATION}")
-    drop_strangers(session)
-    wrong = _wrong(session)
+        session.execute(f"DROP KEYSPACE IF EXISTS {keyspace}")
+    if odd or not found:
+        session.execute(f"CREATE KEYSPACE {keyspace} {replication(copies)}")
+    elif few or not found[0][1]:
+        session.execute(f"ALTER KEYSPACE {keyspace} {replication(copies)}")
+    drop_strangers(session, keyspace)
+    wrong = _wrong(session, keyspace)
     for shape in wrong:
-        session.execute(f"DROP TABLE IF EXISTS {KEYSPACE}.{shape.name}")
+        session.execute(f"DROP TABLE IF EXISTS {keyspace}.{shape.name}")
         session.execute(shape.create)
     return wrong
+
+
+def copies(session: Any) -> int:
+    """How many copies of each row the nodes of a ring of ours keep."""
+    others = len(list(session.execute("SELECT peer FROM system.peers_v2")))
+    return min(COPIES, 1 + others)
 
 
 _RARE = ("types", "functions", "aggregates", "triggers")
 """What nobody has made in the dataset's keyspace without meaning to; it is gone with the keyspace."""
 
 
-def drop_strangers(session: Any) -> None:
+def drop_strangers(session: Any, keyspace: str = KEYSPACE) -> None:
     """Drop views and tables that are not the dataset's. A view first: its table cannot go before it."""
     ours = {shape.name for shape in SHAPES}
-    for (view,) in _schema(session, "views", "view_name"):
-        session.execute(f"DROP MATERIALIZED VIEW IF EXISTS {KEYSPACE}.{name(view)}")
-    for (table,) in _schema(session, "tables", "table_name"):
+    for (view,) in _schema(session, keyspace, "views", "view_name"):
+        session.execute(f"DROP MATERIALIZED VIEW IF EXISTS {keyspace}.{name(view)}")
+    for (table,) in _schema(session, keyspace, "tables", "table_name"):
         if table not in ours:
-            session.execute(f"DROP TABLE IF EXISTS {KEYSPACE}.{name(table)}")
+            session.execute(f"DROP TABLE IF EXISTS {keyspace}.{name(table)}")
 
 
-def _wrong(session: Any) -> list[Shape]:
+def _wrong(session: Any, keyspace: str) -> list[Shape]:
     """The tables that are not there, or not as they were created."""
     options = {
         row.table_name: {
@@ -65,19 +82,22 @@ def _wrong(session: Any) -> list[Shape]:
             for option, value in row._asdict().items()
             if option not in ("table_name", "id", "extensions")
         }
-        for row in _schema(session, "tables")
+        for row in _schema(session, keyspace, "tables")
     }
     layouts: dict[str, set[Any]] = {}
-    for row in _schema(session, "columns", "table_name, column_name, type, kind, position, clustering_order"):
+    wanted = "table_name, column_name, type, kind, position, clustering_order"
+    for row in _schema(session, keyspace, "columns", wanted):
         layouts.setdefault(row[0], set()).add(tuple(row[1:]))
     changed_tables = {
-        row[0] for kind in ("indexes", "dropped_columns") for row in _schema(session, kind, "table_name")
+        row[0]
+        for kind in ("indexes", "dropped_columns")
+        for row in _schema(session, keyspace, kind, "table_name")
     }
     # All tables are created with the same options: one that was altered (a default TTL, say) stands out.
     usual = max(options.values(), key=list(options.values()).count, default={})
     return [
         shape
-        for shape in SHAPES
+        for shape in shapes_in(keyspace)
         if layouts.get(shape.name) != shape.layout()
         or options.get(shape.name) != usual
         or usual.get("default_time_to_live") != 0
@@ -85,15 +105,15 @@ def _wrong(session: Any) -> list[Shape]:
     ]
 
 
-def _schema(session: Any, kind: str, columns: str = "*") -> list[Any]:
-    """Rows of ``system_schema.<kind>`` for the dataset's keyspace."""
-    statement = f"SELECT {columns} FROM system_schema.{kind} WHERE keyspace_name = {text(KEYSPACE)}"  # noqa: S608
+def _schema(session: Any, keyspace: str, kind: str, columns: str = "*") -> list[Any]:
+    """Rows of ``system_schema.<kind>`` for a keyspace."""
+    statement = f"SELECT {columns} FROM system_schema.{kind} WHERE keyspace_name = {text(keyspace)}"  # noqa: S608
     return list(session.execute(statement))
 
 
 def truncate(session: Any, shapes: Iterable[Shape]) -> None:
     """Empty some tables, side by side: each waits for a flush, mostly idle."""
-    futures = [session.execute_async(f"TRUNCATE {KEYSPACE}.{shape.name}") for shape in shapes]
+    futures = [session.execute_async(f"TRUNCATE {shape.keyspace}.{shape.name}") for shape in shapes]
     for future in futures:
         future.result()
 
@@ -185,7 +205,7 @@ def _fingerprint(shape: Shape) -> str:
         parts.append(f"count({column.name})")
         parts.append(f"min(writetime({column.name}))")
         parts.append(f"max(writetime({column.name}))")
-    return f"SELECT {', '.join(parts)} FROM {KEYSPACE}.{shape.name}"  # noqa: S608
+    return f"SELECT {', '.join(parts)} FROM {shape.keyspace}.{shape.name}"  # noqa: S608
 
 
 def _expected(shape: Shape, dataset: Dataset, timestamp: int) -> tuple[int | None, ...]:

@@ -18,7 +18,7 @@ In ``orders`` what belongs to the whole order is static: kept once for all lines
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cached_property
@@ -31,9 +31,17 @@ if TYPE_CHECKING:
 
 KEYSPACE = "sandbox"
 
-REPLICATION = (
-    "WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1} AND durable_writes = true"
-)
+COPIES = 3
+"""Of each row of the dataset, where there are so many nodes."""
+
+
+def replication(copies: int = 1) -> str:
+    """What follows ``CREATE KEYSPACE name``."""
+    strategy = f"{{'class': 'SimpleStrategy', 'replication_factor': {copies}}}"
+    return f"WITH replication = {strategy} AND durable_writes = true"
+
+
+REPLICATION = replication()
 
 _TYPES = {int: "int", str: "text", Decimal: "decimal", date: "date"}
 
@@ -60,6 +68,7 @@ class Shape:
     clustering: tuple[str, ...] = ()
     static: frozenset[str] = frozenset()
     order: str = ""
+    keyspace: str = KEYSPACE
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
@@ -73,20 +82,20 @@ class Shape:
 
     @property
     def create(self) -> str:
-        """The statement that creates it, in the keyspace ``sandbox``."""
+        """The statement that creates it in its keyspace."""
         lines = [
             f"{column.name} {_TYPES[column.type]}{' static' if column.name in self.static else ''}"
             for column in self.columns
         ]
         lines.append(f"PRIMARY KEY ({', '.join([self.partition, *self.clustering])})")
         order = f" WITH CLUSTERING ORDER BY ({self.order})" if self.order else ""
-        return f"CREATE TABLE IF NOT EXISTS {KEYSPACE}.{self.name} ({', '.join(lines)}){order}"
+        return f"CREATE TABLE IF NOT EXISTS {self.keyspace}.{self.name} ({', '.join(lines)}){order}"
 
     def insert(self, timestamp: int) -> str:
         """The statement to prepare: columns in the order of the dataset."""
         names = ", ".join(column.name for column in self.columns)
         marks = ", ".join("?" for _ in self.columns)
-        into = f"{KEYSPACE}.{self.name} ({names})"
+        into = f"{self.keyspace}.{self.name} ({names})"
         return f"INSERT INTO {into} VALUES ({marks}) USING TIMESTAMP {timestamp}"  # noqa: S608
 
     def layout(self) -> set[tuple[str, str, str, int, str]]:
@@ -151,6 +160,12 @@ SHAPES: tuple[Shape, ...] = (
     ),
     Shape("orders_by_day", "orders", "orderdate", ("salesorderid", "salesorderdetailid")),
 )
+
+
+def shapes_in(keyspace: str) -> tuple[Shape, ...]:
+    """The same tables in another keyspace."""
+    return tuple(replace(shape, keyspace=keyspace) for shape in SHAPES)
+
 
 COUNTED = ("customers", "employees", "orders")
 """The tables whose rows are the dataset's: a row of ``orders`` is an order line."""

@@ -1,9 +1,9 @@
 """Gremlin Server, for the property graph of Neptune.
 
 The dataset is the graph ``g``. Each attempt at an exercise has a graph of its own, ``g_attempt_<key>``, which
-exists once it is used; the learner writes to those only, and what he sees as ``g`` is read only. Our server
-(``runtimes/native/java/gremlin``) knows two more names: ``g_read`` is ``g``, read only, and ``g_system`` has
-a vertex for each graph and one for the server.
+exists once it is used; the learner writes to those only, and what he sees as ``g`` is read only. Those of
+tests, ``g_test_<name>``, are never saved. Our server (``runtimes/native/java/gremlin``) knows two more names:
+``g_read`` is ``g``, read only, and ``g_system`` has a vertex for each graph and one for the server.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ DATASET = "g"
 SYSTEM = "g_system"
 ATTEMPT = "g_attempt_"
 """What the names of graphs begin with that the learner may write to."""
+TEST = "g_test_"
+"""What the names of graphs begin with that a test has for itself."""
 
 
 class Gremlin(Engine):
@@ -56,9 +58,8 @@ class Gremlin(Engine):
 
     def version(self, endpoint: Endpoint) -> str:
         # The protocol has no request for it, so our server tells it as a graph.
-        with open_client(replace(endpoint, database=SYSTEM), seconds=10) as client:
-            [found] = client.submit("g.V().hasLabel('server').values('version')").all().result()
-        return str(found)
+        with open_source(replace(endpoint, database=SYSTEM), seconds=30) as g:
+            return str(g.V().has_label("server").values("version").next())
 
     def connect(self, endpoint: Endpoint) -> AbstractContextManager[Any]:
         """A traversal source of gremlin_python on the endpoint's graph."""
@@ -77,7 +78,7 @@ class Gremlin(Engine):
         with open_source(replace(endpoint, database=DATASET)) as g:
             rows, alone = load(g, dataset, sink)
         if alone:
-            _call(endpoint, "keep", dataset)
+            _system(endpoint, "keep", dataset=dataset.hash)
         return rows
 
     def counts(self, endpoint: Endpoint) -> dict[str, int]:
@@ -88,9 +89,13 @@ class Gremlin(Engine):
 
     def reset(self, endpoint: Endpoint, dataset: Dataset, sink: Sink = silent) -> dict[str, int]:
         """All graphs are emptied, and ``g`` is filled from the copy that the server kept at the load."""
-        if _call(endpoint, "restore", dataset):
+        if _system(endpoint, "restore", dataset=dataset.hash):
             return dataset.counts
         return self.load(endpoint, dataset, sink)
+
+    def flush(self, endpoint: Endpoint) -> None:
+        with open_client(replace(endpoint, database=SYSTEM)) as client:
+            client.submit("g.call('save')").all().result()
 
     def begin(self, endpoint: Endpoint, attempt: Attempt, credentials: Credentials) -> Endpoint:
         """A graph of its own for an attempt that ``owns`` ``graphs`` (any names), else ``g``, to be read."""
@@ -126,12 +131,17 @@ def _url(host: str, port: int) -> str:
     return f"ws://{host}:{port}/gremlin"
 
 
-def _call(endpoint: Endpoint, service: str, dataset: Dataset) -> bool:
-    """``keep`` what ``g`` holds as that dataset; ``restore`` it and empty all other graphs, False when it was
-    not kept."""
+def _system(endpoint: Endpoint, service: str, **words: str) -> bool:
     with open_client(replace(endpoint, database=SYSTEM)) as client:
-        script = f"g.call('{service}', [dataset: '{dataset.hash}'])"
-        return bool(client.submit(script).all().result() == [True])
+        return call(client, service, **words)
+
+
+def call(client: Any, service: str, **words: str) -> bool:
+    """Have the server do something, by a client on :data:`SYSTEM`: ``keep`` what ``g`` holds as a dataset;
+    ``restore`` it and empty all other graphs; ``fill`` a test's graph, of :data:`TEST`, with it; ``forget``
+    such a graph. False when it was not kept or is not there."""
+    said = ", ".join(f"{name}: '{word}'" for name, word in words.items())
+    return bool(client.submit(f"g.call('{service}', [{said}])").all().result() == [True])
 
 
 def _empty(endpoint: Endpoint) -> None:

@@ -29,7 +29,7 @@ ATTEMPT_USER = "learner_"
 """What the names of the learners of attempts begin with: ``learner_<key>``."""
 
 _SYSTEM = ("admin", "config", "local")
-_NOT_FOUND = 11
+_NO_SUCH_COMMAND = 59
 
 
 class Mongodb(Engine):
@@ -58,7 +58,9 @@ class Mongodb(Engine):
     def version(self, endpoint: Endpoint) -> str:
         with _open(endpoint) as client:
             info = client.server_info()
-        # What stands in says so; a real server has no such field.
+        # What stands in says so; a real server has no such fields.
+        if "ferretdb" in info:
+            return f"FerretDB {info['ferretdb']['version'].removeprefix('v')}"
         return str(info.get("implementation") or info["version"])
 
     @contextmanager
@@ -71,7 +73,15 @@ class Mongodb(Engine):
         return {"MONGODB_URI": endpoint.url, "MONGODB_DATABASE": endpoint.database}
 
     def secure(self, old: Endpoint, new: Endpoint, credentials: Credentials) -> None:
-        """Nothing to do: the password is configuration, and learners are made for each attempt."""
+        """Learners are made for each attempt. In our stand-in the administrator's password is configuration,
+        and there already; in MongoDB it is data."""
+        from pymongo.errors import OperationFailure
+
+        try:
+            self.probe(new)
+        except OperationFailure:
+            with _open(old) as client:
+                client.admin.command("updateUser", self.admin, pwd=credentials.admin)
 
     def load(self, endpoint: Endpoint, dataset: Dataset, sink: Sink = silent) -> dict[str, int]:
         from sandbox.engines.mongodb_load import load
@@ -87,18 +97,21 @@ class Mongodb(Engine):
 
     def reset(self, endpoint: Endpoint, dataset: Dataset, sink: Sink = silent) -> dict[str, int]:
         with _open(endpoint, seconds=60) as client:
-            for user in client.admin.command("usersInfo", {"forAllDBs": True})["users"]:
+            for user in client.admin.command("usersInfo", {"forAllDBs": True}).get("users", ()):
                 if (user["user"], user["db"]) != (self.admin, "admin"):
                     client[user["db"]].command("dropUser", user["user"])
             for database in client.list_database_names():
                 if database not in (*_SYSTEM, DATABASE):
                     client.drop_database(database)
             for collection in client[DATABASE].list_collection_names():
-                client[DATABASE].drop_collection(collection)
+                # Views are kept in one of them, which empties with them.
+                if not collection.startswith("system."):
+                    client[DATABASE].drop_collection(collection)
         return self.load(endpoint, dataset, sink)
 
     def begin(self, endpoint: Endpoint, attempt: Attempt, credentials: Credentials) -> Endpoint:
-        """``owns``: ``databases``, which the attempt's user may do everything in."""
+        """``owns``: ``databases``, which the attempt's user may do everything in. Their users and roles are
+        the attempt's as well."""
         user = ATTEMPT_USER + attempt.key
         roles = [{"role": "dbOwner", "db": name} for name in attempt.owns.get("databases", ())]
         with _open(endpoint) as client:
@@ -115,13 +128,19 @@ class Mongodb(Engine):
     def _drop(self, client: MongoClient[dict[str, Any]], attempt: Attempt) -> None:
         from pymongo.errors import OperationFailure
 
-        try:
+        user = ATTEMPT_USER + attempt.key
+        if client.admin.command("usersInfo", user).get("users"):
             # The user first: its connections can do nothing more from then on.
-            client.admin.command("dropUser", ATTEMPT_USER + attempt.key)
-        except OperationFailure as refused:
-            if refused.code != _NOT_FOUND:
-                raise
+            client.admin.command("dropUser", user)
         for name in attempt.owns.get("databases", ()):
+            # Users and roles outlive their database.
+            client[name].command("dropAllUsersFromDatabase")
+            try:
+                client[name].command("dropAllRolesFromDatabase")
+            except OperationFailure as refused:
+                # FerretDB: where no roles can be made none are left.
+                if refused.code != _NO_SUCH_COMMAND:
+                    raise
             client.drop_database(name)
 
     def client(self, endpoint: Endpoint) -> Client:
@@ -138,7 +157,9 @@ class Mongodb(Engine):
 def _with_url(endpoint: Endpoint) -> Endpoint:
     login = f"{quote(endpoint.user, safe='')}:{quote(endpoint.password, safe='')}"
     place = f"{endpoint.host}:{endpoint.port}/{endpoint.database}"
-    return replace(endpoint, url=f"mongodb://{login}@{place}?authSource=admin&directConnection=true")
+    # Else MongoDB acknowledges a write that a kill -9 would lose for the next 100 ms.
+    options = "authSource=admin&directConnection=true&journal=true"
+    return replace(endpoint, url=f"mongodb://{login}@{place}?{options}")
 
 
 @contextmanager

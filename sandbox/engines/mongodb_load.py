@@ -72,10 +72,25 @@ def load(database: Database[dict[str, Any]], dataset: Dataset, sink: Sink) -> di
         database.customers.insert_many(some)
         told("customers", len(some))
         told("orders", lines)
+    create_indexes(database)
+    return done
+
+
+def create_indexes(database: Database[dict[str, Any]]) -> None:
+    """The indexes of the two collections."""
     database.customers.create_index([("lastname", 1), ("firstname", 1)])
     database.customers.create_index([("orders.salesorderid", 1)])
     database.employees.create_index([("managerid", 1)])
-    return done
+
+
+def documents(dataset: Dataset) -> dict[str, list[dict[str, Any]]]:
+    """All documents of a dataset by collection, in memory at once."""
+    customers = [_document(row, "customerid") for row in _dicts(dataset, "customers")]
+    _with_orders(customers, dataset)
+    return {
+        "customers": customers,
+        "employees": [_document(row, "employeeid") for row in _dicts(dataset, "employees")],
+    }
 
 
 def _with_orders(customers: list[dict[str, Any]], dataset: Dataset) -> int:

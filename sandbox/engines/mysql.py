@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from sandbox.endpoint import Endpoint
-from sandbox.engines.base import Attempt, Credentials, Engine
+from sandbox.engines.base import Attempt, Credentials, Engine, Replication
 from sandbox.events import Sink, silent
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ PLACE = "sandbox"
 CONNECTIONS_OF_LEARNER = 30
 _UNKNOWN_DATABASE = 1049
 _ACCESS_DENIED = 1045
+_PROBE_SECONDS = 3
+"""How long a probe waits for a word: its port may be held by a program that says none."""
 
 
 class MySqlEngine(Engine):
@@ -40,13 +42,15 @@ class MySqlEngine(Engine):
         import pymysql
 
         try:
-            connection = open_connection(endpoint, connect_timeout=2)
+            connection = open_connection(endpoint, connect_timeout=2, read_timeout=_PROBE_SECONDS)
         except pymysql.err.OperationalError as problem:
             # The password is checked before the database is looked for: this is an answer, too. A person
             # may have dropped the database, and a new data folder does not have it yet.
             if problem.args[0] != _UNKNOWN_DATABASE:
                 raise
-            connection = open_connection(endpoint, database="", connect_timeout=2)
+            connection = open_connection(
+                endpoint, database="", connect_timeout=2, read_timeout=_PROBE_SECONDS
+            )
         try:
             with connection.cursor() as cursor:
                 cursor.execute("select count(*) from information_schema.schemata")
@@ -124,10 +128,30 @@ class MySqlEngine(Engine):
         begin(endpoint, attempt.owns, self.learner, credentials.learner)
         return _endpoint(endpoint.host, endpoint.port, self.learner, credentials.learner)
 
+    def settle(self, endpoint: Endpoint, attempt: Attempt) -> None:  # noqa: ARG002
+        from sandbox.engines.mysql_reset import settle
+
+        settle(endpoint, self.learner)
+
     def clear(self, endpoint: Endpoint, attempt: Attempt) -> None:
         from sandbox.engines.mysql_reset import clear
 
         clear(endpoint, attempt.owns, self.learner)
+
+    def replication(self, replica: Endpoint, primary: Endpoint | None) -> Replication:
+        from sandbox.engines.mysql_replication import seen
+
+        return seen(replica, primary)
+
+    def welcome(self, primary: Endpoint, name: str) -> None:  # noqa: ARG002
+        from sandbox.engines.mysql_replication import welcome
+
+        welcome(primary)
+
+    def follow(self, replica: Endpoint, primary: Endpoint, *, first: bool) -> None:
+        from sandbox.engines.mysql_replication import follow
+
+        follow(replica, primary, first=first)
 
     def client(self, endpoint: Endpoint) -> Client:
         from sandbox.clients.sql import MySqlClient
@@ -135,7 +159,7 @@ class MySqlEngine(Engine):
         return MySqlClient(endpoint)
 
     def program(self, endpoint: Endpoint) -> tuple[list[str], dict[str, str]]:
-        argv = ["mariadb", "--default-character-set=utf8mb4"]
+        argv = ["mysql", f"--user={endpoint.user}", "--default-character-set=utf8mb4"]
         return [*argv, endpoint.database] if endpoint.database else argv, self.env(endpoint)
 
 
@@ -158,6 +182,7 @@ def open_connection(
     *,
     database: str | None = None,
     connect_timeout: int = 10,
+    read_timeout: int | None = None,
     local_infile: bool = False,
 ) -> Any:
     """A PyMySQL connection in autocommit mode, to the endpoint's database unless another (or "") is named."""
@@ -171,12 +196,24 @@ def open_connection(
         database=(endpoint.database if database is None else database) or None,
         charset="utf8mb4",
         connect_timeout=connect_timeout,
+        read_timeout=read_timeout,
         autocommit=True,
         local_infile=local_infile,
         program_name="sandbox",
         # On the loopback only, and PyMySQL would read all the system's certificates each time: 20 ms.
         ssl_disabled=True,
     )
+
+
+@contextmanager
+def server_cursor(endpoint: Endpoint) -> Iterator[Any]:
+    """A cursor of a connection to no database, closed when the context ends."""
+    connection = open_connection(endpoint, database="")
+    try:
+        with connection.cursor() as cursor:
+            yield cursor
+    finally:
+        connection.close()
 
 
 def hashed(password: str) -> str:
@@ -188,7 +225,9 @@ def hashed(password: str) -> str:
 def set_password(cursor: Any, user: str, password: str, *, create: bool = False) -> None:
     """Give a user (of any host) a password; with ``create``, make the user if there is none."""
     verb = "create user if not exists" if create else "alter user"
-    if "mariadb" in cursor.connection.get_server_info().lower():
+    from sandbox.engines.mysql_kinds import is_mariadb
+
+    if is_mariadb(cursor):
         # The hash is made here: the password itself is in no statement, and so in no log.
         method, secret = "via mysql_native_password using", hashed(password)
     else:

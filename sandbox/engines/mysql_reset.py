@@ -1,7 +1,8 @@
 """Back to the state after ``up``, and the learner's place for one attempt, in MySQL and MariaDB.
 
 What an exercise may own: ``databases`` (names or patterns); in the database ``sandbox``: ``tables``,
-``views``, ``routines``; and ``users`` of the whole server (names or patterns).
+``views``, ``routines``; and, of the whole server, ``users`` and roles that the learner makes, ``accounts``
+that the exercise itself makes (names or patterns): these are dropped with their sessions.
 """
 
 from __future__ import annotations
@@ -13,6 +14,15 @@ from typing import TYPE_CHECKING, Any
 from sandbox.datasets.schema import TABLES
 from sandbox.endpoint import Endpoint
 from sandbox.engines.mysql import PLACE, open_connection, restrict_learner, set_learner
+from sandbox.engines.mysql_kinds import (
+    default_settings,
+    drop_roles_of,
+    drop_user,
+    is_mariadb,
+    sessions,
+    system_accounts,
+    users,
+)
 from sandbox.engines.mysql_load import load
 from sandbox.events import Sink
 
@@ -34,12 +44,13 @@ def reset(endpoint: Endpoint, dataset: Dataset, learner: str, sink: Sink) -> dic
             for name in _databases(cursor):
                 if name not in _SYSTEM:
                     cursor.execute(f"drop database {_quoted(name)}")
-            for user, host, is_role in _users(cursor):
-                if (user, host) not in ((endpoint.user, "%"), (learner, "%"), ("mariadb.sys", "localhost")):
-                    _drop_user(cursor, user, host, is_role)
-            _default_settings(cursor)
-            if any(user == learner for user, _, _ in _users(cursor)):
-                _drop_roles_of(cursor, learner)
+            kept = ((endpoint.user, "%"), (learner, "%"), *system_accounts(cursor))
+            for user, host, is_role in users(cursor):
+                if (user, host) not in kept:
+                    drop_user(cursor, user, host, is_role)
+            default_settings(cursor)
+            if any(user == learner for user, _, _ in users(cursor)):
+                drop_roles_of(cursor, learner)
                 restrict_learner(cursor, learner)
             cursor.execute("flush status")
     finally:
@@ -56,42 +67,18 @@ def _databases(cursor: Any) -> list[str]:
     return [row[0] for row in cursor.fetchall()]
 
 
-def _users(cursor: Any) -> list[tuple[str, str, bool]]:
-    """User, host, and whether it is a role, of every account."""
-    cursor.execute("select user, host, is_role = 'Y' from mysql.user")
-    return [(user, host, bool(role)) for user, host, role in cursor.fetchall() if user != "PUBLIC"]
-
-
-def _drop_user(cursor: Any, user: str, host: str, is_role: bool) -> None:
-    if is_role:
-        cursor.execute("drop role if exists %s", [user])
-    else:
-        cursor.execute("drop user if exists %s@%s", [user, host])
-
-
-def _drop_roles_of(cursor: Any, learner: str) -> None:
-    cursor.execute("select role from mysql.roles_mapping where user = %s and host = '%%'", [learner])
-    for (role,) in cursor.fetchall():
-        cursor.execute("revoke %s from %s@'%%'", [role, learner])
-
-
 def _end_sessions(cursor: Any, user: str = "") -> None:
     """Kill the sessions of a user, or of all but ourselves, and wait until they are gone."""
     import time
 
     import pymysql
 
-    question = (
-        "select id from information_schema.processlist where id <> connection_id()"
-        " and user not in ('system user', 'event_scheduler') and (%s = '' or user = %s)"
-    )
     deadline = time.monotonic() + 5
     while True:
-        cursor.execute(question, [user, user])
-        sessions = [row[0] for row in cursor.fetchall()]
-        if not sessions or time.monotonic() > deadline:
+        found = sessions(cursor, user)
+        if not found or time.monotonic() > deadline:
             return
-        for session in sessions:
+        for session in found:
             try:
                 cursor.execute("kill %s", [session])
             except pymysql.err.OperationalError:
@@ -99,19 +86,14 @@ def _end_sessions(cursor: Any, user: str = "") -> None:
         time.sleep(0.01)
 
 
-def _default_settings(cursor: Any) -> None:
-    """Take back what somebody changed with SET GLOBAL."""
-    import pymysql
-
-    cursor.execute(
-        "select variable_name from information_schema.system_variables"
-        " where global_value_origin = 'SQL' and read_only = 'NO'"
-    )
-    for (name,) in cursor.fetchall():
-        try:
-            cursor.execute(f"set global {name} = default")
-        except pymysql.err.Error:
-            continue  # some have no default
+def settle(endpoint: Endpoint, learner: str) -> None:
+    """End the learner's sessions: one may hold locks although its client was killed."""
+    connection = open_connection(endpoint, database="")
+    try:
+        with connection.cursor() as cursor:
+            _end_sessions(cursor, learner)
+    finally:
+        connection.close()
 
 
 def begin(endpoint: Endpoint, owns: Mapping[str, Sequence[str]], learner: str, password: str) -> None:
@@ -121,18 +103,21 @@ def begin(endpoint: Endpoint, owns: Mapping[str, Sequence[str]], learner: str, p
     try:
         with connection.cursor() as cursor:
             set_learner(cursor, learner, password)
-            users = bool(owns.get("users"))
-            passing_on = " with grant option" if users else ""
+            makes_users = bool(owns.get("users"))
+            passing_on = " with grant option" if makes_users else ""
             for pattern in owns.get("databases", ()):
                 # Only a right on the very name that GRANT then says can be passed on: no escapes.
-                name = _quoted(pattern.replace("*", "%")) if users else _grant_name(pattern)
+                name = _quoted(pattern.replace("*", "%")) if makes_users else _grant_name(pattern)
                 cursor.execute(f"grant all privileges on {name}.* to {learner}@'%'{passing_on}")
             for name in (*owns.get("tables", ()), *owns.get("views", ())):
                 cursor.execute(f"grant all privileges on {PLACE}.{_quoted(name)} to {learner}@'%'")
             if owns.get("routines"):
                 cursor.execute(f"grant create routine, alter routine, execute on {PLACE}.* to {learner}@'%'")
-            if users:
+            if makes_users:
                 cursor.execute(f"grant create user on *.* to {learner}@'%' with grant option")
+                if not is_mariadb(cursor):
+                    # There who makes a role may not give it; the administrator cannot be given so.
+                    cursor.execute(f"grant role_admin on *.* to {learner}@'%'")
     finally:
         connection.close()
 
@@ -150,6 +135,12 @@ def clear(endpoint: Endpoint, owns: Mapping[str, Sequence[str]], learner: str) -
         with connection.cursor() as cursor:
             cursor.execute("set foreign_key_checks = 0")
             _end_sessions(cursor, learner)
+            known = (endpoint.user, learner, *(user for user, _ in system_accounts(cursor)))
+            owned = (*owns.get("users", ()), *owns.get("accounts", ()))
+            accounts = [each for each in users(cursor) if each[0] not in known and _matches(each[0], owned)]
+            # What they have locked cannot be dropped.
+            for user in {user for user, _, is_role in accounts if user and not is_role}:
+                _end_sessions(cursor, user)
             patterns = owns.get("databases", ())
             if owns.get("users"):
                 # See begin: the underscore was a wildcard.
@@ -157,17 +148,19 @@ def clear(endpoint: Endpoint, owns: Mapping[str, Sequence[str]], learner: str) -
             for name in _databases(cursor):
                 if name not in _OURS and _matches(name, patterns):
                     cursor.execute(f"drop database {_quoted(name)}")
-            _drop_relations(cursor, [*owns.get("tables", ()), *owns.get("views", ())])
-            _drop_routines(cursor, owns.get("routines", ()))
-            accounts = _users(cursor)
-            for user, host, is_role in accounts:
-                ours = user in (endpoint.user, learner, "mariadb.sys")
-                if not ours and _matches(user, owns.get("users", ())):
-                    _drop_user(cursor, user, host, is_role)
-            if any(user == learner for user, _, _ in accounts):
+            drop_in_place(cursor, owns)
+            for account in accounts:
+                drop_user(cursor, *account)
+            if any(user == learner for user, _, _ in users(cursor)):
                 restrict_learner(cursor, learner)
     finally:
         connection.close()
+
+
+def drop_in_place(cursor: Any, owns: Mapping[str, Sequence[str]]) -> None:
+    """Drop what an exercise owns in the database ``sandbox``."""
+    _drop_relations(cursor, [*owns.get("tables", ()), *owns.get("views", ())])
+    _drop_routines(cursor, owns.get("routines", ()))
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:
@@ -180,7 +173,7 @@ def _drop_relations(cursor: Any, patterns: Sequence[str]) -> None:
     )
     for name, kind in cursor.fetchall():
         if name not in TABLES and _matches(name, patterns):
-            what = "view" if "VIEW" in kind else "table"
+            what = "view" if "VIEW" in kind else "sequence" if kind == "SEQUENCE" else "table"
             cursor.execute(f"drop {what} if exists {PLACE}.{_quoted(name)}")
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from sandbox.endpoint import Endpoint
-from sandbox.engines.base import Attempt, Credentials, Engine
+from sandbox.engines.base import Attempt, Credentials, Engine, Replication
 from sandbox.events import Sink, silent
 
 if TYPE_CHECKING:
@@ -66,6 +67,21 @@ class PostgresEngine(Engine):
         finally:
             connection.close()
 
+    def connect_guarded(self, endpoint: Endpoint) -> AbstractContextManager[Any]:
+        from sandbox.engines.postgres_guard import GUARDED, guarded_connection
+        from sandbox.engines.postgres_kept import kept_connection
+
+        if endpoint.database == PLACE:
+            return kept_connection(endpoint, PLACE, GUARDED)
+        return closing(guarded_connection(endpoint))
+
+    def connect_preparing(self, endpoint: Endpoint) -> AbstractContextManager[Any]:
+        from sandbox.engines.postgres_kept import kept_connection
+
+        if endpoint.database == PLACE:
+            return kept_connection(endpoint, PLACE, {"search_path": '"$user", public'})
+        return self.connect(endpoint)
+
     def env(self, endpoint: Endpoint) -> dict[str, str]:
         return {
             "PGHOST": endpoint.host,
@@ -109,16 +125,69 @@ class PostgresEngine(Engine):
 
         return reset(endpoint, dataset, self.learner, sink)
 
+    def flush(self, endpoint: Endpoint) -> None:
+        # All is in the log; what a server on the copy need not read again of it, makes its start short.
+        connection = open_connection(endpoint, database="postgres")
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("checkpoint")
+        finally:
+            connection.close()
+
     def begin(self, endpoint: Endpoint, attempt: Attempt, credentials: Credentials) -> Endpoint:
         from sandbox.engines.postgres_reset import begin
 
         begin(endpoint, attempt.owns, self.learner, credentials.learner)
         return _endpoint(endpoint.host, endpoint.port, self.learner, credentials.learner)
 
+    def settle(self, endpoint: Endpoint, attempt: Attempt) -> None:  # noqa: ARG002
+        from sandbox.engines.postgres_guard import settle
+
+        settle(endpoint, self.learner)
+
     def clear(self, endpoint: Endpoint, attempt: Attempt) -> None:
         from sandbox.engines.postgres_reset import clear
 
         clear(endpoint, attempt.owns, self.learner)
+
+    def replication(self, replica: Endpoint, primary: Endpoint | None) -> Replication:
+        # The primary first: what it writes in between makes no replica look better than it is.
+        written = None
+        if primary:
+            ((written,),) = _rows(primary, "select pg_current_wal_lsn()")
+        ((recovers, streams, lag),) = _rows(
+            replica,
+            "select pg_is_in_recovery(),"
+            " exists (select 1 from pg_stat_wal_receiver where status = 'streaming'),"
+            " greatest(0, pg_wal_lsn_diff(%s, pg_last_wal_replay_lsn()))",
+            [written],
+        )
+        if not recovers:
+            return Replication(following=False, promoted=True)
+        problem = "" if streams else "its receiver of write-ahead log is not connected"
+        return Replication(streams, lag_bytes=None if lag is None else int(lag), problem=problem)
+
+    def welcome(self, primary: Endpoint, name: str) -> None:
+        # What the slot keeps is bounded by max_slot_wal_keep_size.
+        _rows(
+            primary,
+            "select pg_create_physical_replication_slot(%s, true) where not exists"
+            " (select 1 from pg_replication_slots where slot_name = %s)",
+            [name, name],
+        )
+
+    def forsake(self, primary: Endpoint, name: str) -> None:
+        _rows(
+            primary,
+            "select pg_terminate_backend(active_pid, 2000) from pg_replication_slots"
+            " where slot_name = %s and active_pid is not null",
+            [name],
+        )
+        _rows(
+            primary,
+            "select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = %s",
+            [name],
+        )
 
     def client(self, endpoint: Endpoint) -> Client:
         from sandbox.clients.sql import PostgresClient
@@ -144,8 +213,16 @@ def _endpoint(host: str, port: int, user: str, password: str) -> Endpoint:
     )
 
 
-def open_connection(endpoint: Endpoint, *, database: str = "", connect_timeout: int = 10) -> Any:
-    """A psycopg2 connection in autocommit mode, to the endpoint's database unless another is named."""
+def open_connection(
+    endpoint: Endpoint,
+    *,
+    database: str = "",
+    connect_timeout: int = 10,
+    settings: Mapping[str, str] = MappingProxyType({}),
+) -> Any:
+    """A psycopg2 connection in autocommit mode, to the endpoint's database unless another is named.
+
+    ``settings`` go before those of the database and of the role."""
     import psycopg2
 
     connection = psycopg2.connect(
@@ -156,13 +233,29 @@ def open_connection(endpoint: Endpoint, *, database: str = "", connect_timeout: 
         dbname=database or endpoint.database,
         connect_timeout=connect_timeout,
         # Neither the person's own PGOPTIONS nor a certificate in the home folder must change what we do.
-        options="",
+        options=" ".join(f"-c {name}={_escaped(value)}" for name, value in settings.items()),
         sslmode="prefer",
         gssencmode="disable",
         application_name="sandbox",
     )
     connection.autocommit = True
     return connection
+
+
+def _escaped(value: str) -> str:
+    """A value as the server's command line takes it."""
+    return value.replace("\\", "\\\\").replace(" ", "\\ ")
+
+
+def _rows(endpoint: Endpoint, statement: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    connection = open_connection(endpoint, database="postgres", connect_timeout=2)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, list(params))
+            found: list[tuple[Any, ...]] = cursor.fetchall()
+            return found
+    finally:
+        connection.close()
 
 
 def verifier(connection: Any, user: str, password: str) -> str:

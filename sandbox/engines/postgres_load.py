@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.datasets.schema import MONEY_DECIMALS, MONEY_DIGITS, TABLES, Column, Table
 from sandbox.endpoint import Endpoint
-from sandbox.engines.postgres import PLACE, open_connection
+from sandbox.engines.postgres import PLACE
+from sandbox.engines.postgres_guard import neutral_connection
 from sandbox.events import Progress, Sink
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ def refresh_template(endpoint: Endpoint, cursor: Any, dataset: Dataset, learner:
         return
     drop_database(cursor, TEMPLATE)
     cursor.execute(f"create database {TEMPLATE} template template0 strategy file_copy")
-    connection = open_connection(endpoint, database=TEMPLATE)
+    connection = neutral_connection(endpoint, database=TEMPLATE)
     try:
         fill(connection, dataset, learner, sink)
     finally:
@@ -179,7 +180,7 @@ def from_template(cursor: Any) -> None:
 
 def load(endpoint: Endpoint, dataset: Dataset, learner: str, sink: Sink) -> dict[str, int]:
     """The dataset's tables anew in ``sandbox``; everything else in it stays."""
-    admin = open_connection(endpoint, database="postgres")
+    admin = neutral_connection(endpoint, database="postgres")
     try:
         with admin.cursor() as cursor:
             fresh = not exists(cursor, PLACE)
@@ -191,7 +192,7 @@ def load(endpoint: Endpoint, dataset: Dataset, learner: str, sink: Sink) -> dict
         admin.close()
     if fresh:
         return counts(endpoint)
-    connection = open_connection(endpoint, database=PLACE)
+    connection = neutral_connection(endpoint, database=PLACE)
     try:
         return fill(connection, dataset, learner, sink)
     finally:
@@ -201,7 +202,7 @@ def load(endpoint: Endpoint, dataset: Dataset, learner: str, sink: Sink) -> dict
 def counts(endpoint: Endpoint) -> dict[str, int]:
     """Rows of the dataset's tables that are there, counted by the server."""
     found: dict[str, int] = {}
-    connection = open_connection(endpoint, database=PLACE)
+    connection = neutral_connection(endpoint, database=PLACE)
     try:
         with connection.cursor() as cursor:
             for name in TABLES:

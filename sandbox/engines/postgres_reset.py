@@ -1,17 +1,20 @@
 """Back to the state after ``up``, and the learner's place for one attempt, in PostgreSQL.
 
 What an exercise may own: ``databases`` (names or patterns), and in the database ``sandbox``: ``schemas``,
-``tables``, ``views`` (materialized ones too), ``functions``; and ``roles`` of the whole server.
+``tables``, ``views`` (materialized ones too), ``functions``, ``extensions`` (those of the preparation: the
+learner may make none that needs a superuser); and ``roles`` of the whole server.
 """
 
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sandbox.endpoint import Endpoint
-from sandbox.engines.postgres import PLACE, open_connection, set_learner, verifier
+from sandbox.engines.postgres import PLACE, set_learner, verifier
+from sandbox.engines.postgres_guard import end_sessions, neutral_connection, roles_made_by
+from sandbox.engines.postgres_kept import kept_connection
 from sandbox.engines.postgres_load import (
     TEMPLATE,
     counts,
@@ -40,7 +43,7 @@ _DIRTY = " union all ".join(
 
 def reset(endpoint: Endpoint, dataset: Dataset, learner: str, sink: Sink) -> dict[str, int]:
     """Drop what a person created and altered on the server, make ``sandbox`` anew from the template."""
-    admin = open_connection(endpoint, database="postgres")
+    admin = neutral_connection(endpoint, database="postgres")
     try:
         with admin.cursor() as cursor:
             _drop_replication(endpoint, cursor)
@@ -52,7 +55,7 @@ def reset(endpoint: Endpoint, dataset: Dataset, learner: str, sink: Sink) -> dic
         if remade:
             # The database that we were connected to is gone.
             admin.close()
-            admin = open_connection(endpoint, database="postgres")
+            admin = neutral_connection(endpoint, database="postgres")
         with admin.cursor() as cursor:
             _drop_roles(cursor, endpoint.user, learner)
             _drop_tablespaces(cursor)
@@ -78,7 +81,7 @@ def _drop_replication(endpoint: Endpoint, cursor: Any) -> None:
 
     cursor.execute("select subname, datname from pg_subscription join pg_database d on d.oid = subdbid")
     for name, database in cursor.fetchall():
-        there = open_connection(endpoint, database=database)
+        there = neutral_connection(endpoint, database=database)
         try:
             with there.cursor() as work:
                 for change in ("disable", "set (slot_name = none)"):
@@ -86,17 +89,17 @@ def _drop_replication(endpoint: Endpoint, cursor: Any) -> None:
                 work.execute(sql.SQL("drop subscription {}").format(sql.Identifier(name)))
         finally:
             there.close()
-    cursor.execute(
-        "select pg_terminate_backend(active_pid, 2000) from pg_replication_slots where active_pid is not null"
-    )
-    cursor.execute("select pg_drop_replication_slot(slot_name) from pg_replication_slots")
+    # Those of the sandbox's own replicas stay.
+    others = "from pg_replication_slots where slot_name !~ '^postgres_replica_[0-9]+$'"
+    cursor.execute(f"select pg_terminate_backend(active_pid, 2000) {others} and active_pid is not null")
+    cursor.execute(f"select pg_drop_replication_slot(slot_name) {others}")
 
 
 def _default_databases(endpoint: Endpoint, cursor: Any) -> bool:
     """Databases ``postgres`` and ``template1`` as initdb made them, if anybody changed them; True when
     ``postgres``, to which the cursor is connected, was made anew."""
     dirty = _is_dirty(cursor)
-    other = open_connection(endpoint, database="template1")
+    other = neutral_connection(endpoint, database="template1")
     try:
         with other.cursor() as work:
             template_dirty = _is_dirty(work)
@@ -106,7 +109,7 @@ def _default_databases(endpoint: Endpoint, cursor: Any) -> bool:
     finally:
         other.close()
     if template_dirty:
-        again = open_connection(endpoint, database="postgres")
+        again = neutral_connection(endpoint, database="postgres")
         try:
             with again.cursor() as work:
                 drop_database(work, "template1")
@@ -142,15 +145,30 @@ def _disown(cursor: Any, role: str, admin: str) -> None:
     """Take from a role what it owns and may do in the cursor's database and on the server as a whole."""
     from psycopg2 import sql
 
-    end_sessions(cursor, role)
+    end_sessions(cursor, [role])
     name = sql.Identifier(role)
+    # Functions first of all: those that run with the rights of their owner must not become ours.
+    cursor.execute(sql.SQL("drop owned by {} cascade").format(name))
+    # What is left are databases and tablespaces.
     cursor.execute(sql.SQL("reassign owned by {} to {}").format(name, sql.Identifier(admin)))
-    cursor.execute(sql.SQL("drop owned by {}").format(name))
 
 
-def end_sessions(cursor: Any, role: str) -> None:
-    """End every session of a role, and wait until it is gone."""
-    cursor.execute("select pg_terminate_backend(pid, 2000) from pg_stat_activity where usename = %s", [role])
+def _disown_elsewhere(endpoint: Endpoint, cursor: Any, role: str) -> None:
+    """The same in other databases where the role left something (anybody may keep a large object in any
+    database): the server drops no role that owns one."""
+    cursor.execute(
+        "select distinct datname from pg_shdepend join pg_database d on d.oid = dbid"
+        " join pg_roles r on r.oid = refobjid"
+        " where refclassid = 'pg_authid'::regclass and rolname = %s and datallowconn",
+        [role],
+    )
+    for (database,) in cursor.fetchall():
+        other = neutral_connection(endpoint, database=database)
+        try:
+            with other.cursor() as work:
+                _disown(work, role, endpoint.user)
+        finally:
+            other.close()
 
 
 def _drop_tablespaces(cursor: Any) -> None:
@@ -167,64 +185,89 @@ def _restore_learner(endpoint: Endpoint, cursor: Any, learner: str) -> None:
     It is altered, not dropped: the template's tables grant to it by its number."""
     cursor.execute("select rolpassword from pg_authid where rolname = %s", [learner])
     set_learner(cursor, learner, cursor.fetchone()[0])
-    cursor.execute(f"alter role {learner} reset all")
-    cursor.execute("select roleid::regrole::text from pg_auth_members where member = %s::regrole", [learner])
-    for (role,) in cursor.fetchall():
-        cursor.execute(f"revoke {role} from {learner}")
+    _unset(cursor, learner)
     _disown(cursor, learner, endpoint.user)
+
+
+def _unset(cursor: Any, learner: str) -> None:
+    """Take from the learner its settings (``ALTER ROLE ... SET``) and its memberships in roles."""
+    from psycopg2 import sql
+
+    name = sql.Identifier(learner)
+    cursor.execute(sql.SQL("alter role {} reset all").format(name))
+    cursor.execute(
+        "select datname from pg_db_role_setting join pg_database d on d.oid = setdatabase"
+        " where setrole = %s::regrole",
+        [learner],
+    )
+    for (database,) in cursor.fetchall():
+        cursor.execute(
+            sql.SQL("alter role {} in database {} reset all").format(name, sql.Identifier(database))
+        )
+    cursor.execute(
+        "select distinct pg_get_userbyid(roleid) from pg_auth_members where member = %s::regrole", [learner]
+    )
+    for (role,) in cursor.fetchall():
+        cursor.execute(sql.SQL("revoke {} from {} cascade").format(sql.Identifier(role), name))
 
 
 def begin(endpoint: Endpoint, owns: Mapping[str, Sequence[str]], learner: str, password: str) -> None:
     """Drop what the exercise owns and let the learner create just that; the dataset may be read."""
-    clear(endpoint, owns, learner)
-    admin = open_connection(endpoint, database="postgres")
-    try:
-        with admin.cursor() as cursor:
-            set_learner(cursor, learner, verifier(admin, learner, password))
-            if owns.get("databases"):
-                cursor.execute(f"alter role {learner} createdb")
-            if owns.get("roles"):
-                cursor.execute(f"alter role {learner} createrole")
-    finally:
-        admin.close()
-    if not any(owns.get(kind) for kind in _IN_PLACE):
-        return
-    place = open_connection(endpoint, database=PLACE)
-    try:
-        with place.cursor() as cursor:
-            cursor.execute(f"grant create on schema public to {learner}")
-            if owns.get("schemas"):
-                cursor.execute(f"grant create on database {PLACE} to {learner}")
-    finally:
-        place.close()
+
+    def allow(place: Any) -> None:
+        if any(owns.get(kind) for kind in _IN_PLACE):
+            place.execute(f"grant create on schema public to {learner}")
+        if owns.get("schemas"):
+            place.execute(f"grant create on database {PLACE} to {learner}")
+
+    with kept_connection(endpoint, "postgres") as admin, admin.cursor() as cursor:
+        set_learner(cursor, learner, verifier(admin, learner, password))
+        _clear(endpoint, cursor, owns, learner, allow)
+        if owns.get("databases"):
+            cursor.execute(f"alter role {learner} createdb")
+        if owns.get("roles"):
+            cursor.execute(f"alter role {learner} createrole")
 
 
 def clear(endpoint: Endpoint, owns: Mapping[str, Sequence[str]], learner: str) -> None:
     """Drop what the exercise owns and whatever else the learner made, with the learner's sessions."""
+    with kept_connection(endpoint, "postgres") as admin, admin.cursor() as cursor:
+        _clear(endpoint, cursor, owns, learner, lambda _: None)
+
+
+def _clear(
+    endpoint: Endpoint,
+    cursor: Any,
+    owns: Mapping[str, Sequence[str]],
+    learner: str,
+    then: Callable[[Any], None],
+) -> None:
+    """The same over a connection to database ``postgres``; ``then`` is done in the dataset's database, if it
+    is there, when that is clear."""
     from psycopg2 import sql
 
-    admin = open_connection(endpoint, database="postgres")
-    try:
-        with admin.cursor() as cursor:
-            cursor.execute("select 1 from pg_roles where rolname = %s", [learner])
-            if cursor.fetchone():
-                cursor.execute(f"alter role {learner} nocreatedb nocreaterole")
-                end_sessions(cursor, learner)
-            for name in _databases_of(cursor, learner, owns.get("databases", ())):
-                drop_database(cursor, name)
-            roles = _roles_of(cursor, learner, endpoint.user, owns.get("roles", ()))
-            for role in roles:
-                _disown(cursor, role, endpoint.user)
-            if exists(cursor, PLACE):
-                _clear_place(endpoint, owns, learner, roles)
-            for role in roles:
-                cursor.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))
-    finally:
-        admin.close()
+    cursor.execute("select 1 from pg_roles where rolname = %s", [learner])
+    known = cursor.fetchone() is not None
+    if known:
+        cursor.execute(f"alter role {learner} nocreatedb nocreaterole")
+        end_sessions(cursor, [learner])
+    for name in _databases_of(cursor, learner, owns.get("databases", ())):
+        drop_database(cursor, name)
+    roles = _roles_of(cursor, learner, endpoint.user, owns.get("roles", ()))
+    for role in roles:
+        _disown(cursor, role, endpoint.user)
+    if exists(cursor, PLACE):
+        _clear_place(endpoint, owns, learner, roles, then)
+    for role in roles:
+        _disown_elsewhere(endpoint, cursor, role)
+        cursor.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))
+    if known:
+        _unset(cursor, learner)
 
 
 def _databases_of(cursor: Any, learner: str, patterns: Sequence[str]) -> list[str]:
-    cursor.execute("select datname, pg_get_userbyid(datdba) = %s from pg_database", [learner])
+    owners = [learner, *roles_made_by(cursor, learner)]
+    cursor.execute("select datname, pg_get_userbyid(datdba) = any(%s::name[]) from pg_database", [owners])
     return [
         name
         for name, owned in cursor.fetchall()
@@ -233,39 +276,47 @@ def _databases_of(cursor: Any, learner: str, patterns: Sequence[str]) -> list[st
 
 
 def _roles_of(cursor: Any, learner: str, admin: str, patterns: Sequence[str]) -> list[str]:
-    """Roles that the exercise owns, and those that the learner made (and so administers)."""
+    """Roles that the exercise owns, and those that the learner made."""
+    made = roles_made_by(cursor, learner)
     cursor.execute(
-        "select rolname, exists (select 1 from pg_auth_members m join pg_roles l on l.oid = m.member"
-        " where m.roleid = r.oid and m.admin_option and l.rolname = %s)"
-        " from pg_roles r where r.oid >= %s and rolname not in (%s, %s)",
-        [learner, _FIRST_OID_OF_USERS, learner, admin],
+        "select rolname from pg_roles where oid >= %s and rolname not in (%s, %s)",
+        [_FIRST_OID_OF_USERS, learner, admin],
     )
-    return [n for n, made in cursor.fetchall() if made or any(fnmatch.fnmatchcase(n, p) for p in patterns)]
+    return [
+        name
+        for (name,) in cursor.fetchall()
+        if name in made or any(fnmatch.fnmatchcase(name, p) for p in patterns)
+    ]
 
 
 def _clear_place(
-    endpoint: Endpoint, owns: Mapping[str, Sequence[str]], learner: str, roles: Sequence[str]
+    endpoint: Endpoint,
+    owns: Mapping[str, Sequence[str]],
+    learner: str,
+    roles: Sequence[str],
+    then: Callable[[Any], None],
 ) -> None:
     from psycopg2 import sql
 
-    place = open_connection(endpoint, database=PLACE)
-    try:
-        with place.cursor() as cursor:
-            for role in roles:
-                _disown(cursor, role, endpoint.user)
-            cursor.execute("select 1 from pg_roles where rolname = %s", [learner])
-            if cursor.fetchone():
-                cursor.execute(f"drop owned by {learner} cascade")
-                grant_dataset(cursor, learner)
-            for kind, catalog in _NAMED.items():
-                for pattern in owns.get(kind, ()):
-                    cursor.execute(catalog, [_like(pattern)])
-                    for verb, *names in cursor.fetchall():
-                        cursor.execute(
-                            sql.SQL(f"drop {verb} if exists {{}} cascade").format(sql.Identifier(*names))
-                        )
-    finally:
-        place.close()
+    with kept_connection(endpoint, PLACE) as place, place.cursor() as cursor:
+        for role in roles:
+            _disown(cursor, role, endpoint.user)
+        cursor.execute("select 1 from pg_roles where rolname = %s", [learner])
+        if cursor.fetchone():
+            cursor.execute(f"drop owned by {learner} cascade")
+            grant_dataset(cursor, learner)
+        for verb, *names in named(cursor, owns):
+            cursor.execute(sql.SQL(f"drop {verb} if exists {{}} cascade").format(sql.Identifier(*names)))
+        then(cursor)
+
+
+def named(cursor: Any, owns: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, ...]]:
+    """What the cursor's database has under the names that an exercise owns there: what to call it in DROP,
+    and its qualified name."""
+    for kind, catalog in _NAMED.items():
+        for pattern in owns.get(kind, ()):
+            cursor.execute(catalog, [_like(pattern)])
+            yield from cursor.fetchall()
 
 
 def _like(pattern: str) -> str:
@@ -276,6 +327,7 @@ def _like(pattern: str) -> str:
 
 # What is left under an owned name although the learner does not own it: an exercise's preparation made it.
 _NAMED = {
+    "extensions": "select 'extension', extname from pg_extension where oid >= 16384 and extname like %s",
     "views": "select case relkind when 'm' then 'materialized view' else 'view' end, nspname, relname"
     " from pg_class c join pg_namespace n on n.oid = relnamespace"
     " where relkind in ('v', 'm') and c.oid >= 16384 and relname like %s",

@@ -2,10 +2,12 @@
 
 The dataset lies in database 0. Each attempt at an exercise has a database of its own and a user of its own,
 whom an access rule keeps in it (database-level rules are Valkey 9.1's); he reads database 0 and no other.
+On an instance of its own an attempt has all databases, begins in 0, and may get commands of administration.
 """
 
 from __future__ import annotations
 
+import functools
 import shutil
 import zlib
 from collections.abc import Iterator, Mapping
@@ -15,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from sandbox.endpoint import Endpoint
-from sandbox.engines.base import Attempt, Credentials, Engine
+from sandbox.engines.base import Attempt, Credentials, Engine, Replication
+from sandbox.errors import UsageError
 from sandbox.events import Sink, silent
 
 if TYPE_CHECKING:
@@ -24,7 +27,10 @@ if TYPE_CHECKING:
     from sandbox.clients.base import Client
     from sandbox.datasets import Dataset
 
-DATABASES = 1024
+ATTEMPTS = 1024
+"""Databases below this number are the dataset's and those of attempts, the others those of tests."""
+
+DATABASES = 2048
 """Databases that a recipe of this engine must configure; an unused one takes no memory."""
 
 ATTEMPT_USER = "learner_"
@@ -109,30 +115,72 @@ class Redis(Engine):
         return self.load(endpoint, dataset, sink)
 
     def begin(self, endpoint: Endpoint, attempt: Attempt, credentials: Credentials) -> Endpoint:
-        """A database and a user for the attempt. ``owns``: ``keys``, patterns of what it may write (default:
-        any key of its own database)."""
+        """A database and a user for the attempt; on an instance of its own all databases. ``owns``: ``keys``,
+        patterns of what it may write (default: any key); ``commands``, words of access rules (``config|set``,
+        ``replicaof``, ``@scripting``) that it may use beyond the usual, on an instance only."""
+        commands = attempt.owns.get("commands", ())
+        if commands and not attempt.alone:
+            raise UsageError(
+                f"{attempt.exercise} gives commands of administration ({', '.join(commands)}) on the engine "
+                "that everybody uses.",
+                code="malformed-exercise",
+                actions=["say instance = true in [needs] of its exercise.toml"],
+            )
         seen = self.attempt_endpoint(endpoint, attempt)
         user = ATTEMPT_USER + attempt.key
+        valkey = self.version(endpoint).startswith("Valkey")
         keys = attempt.owns.get("keys") or ("*",)
+        # Only Valkey's rules know databases. With another server each attempt has an instance of its own.
+        within = ("alldbs",) if attempt.alone else ("resetdbs", f"db={seen.database}")
         rules = [
-            *("reset", "on", f">{credentials.learner}", "resetdbs", f"db={seen.database}", "&*"),
-            *(f"~{pattern}" for pattern in keys),
+            *("reset", "on", f">{credentials.learner}"),
+            *(within if valkey else ()),
+            *("&*", *(f"~{pattern}" for pattern in keys)),
             # A script that loops stops the whole server and cannot always be ended, so no scripts either.
             *("+@all", "-@admin", "-@dangerous", "-@scripting"),
             *("+flushdb", "+info", "+keys", "+sort", "+sort_ro", "+role", "+acl|whoami"),
-            # The dataset, to be read.
-            "(db=0 ~* +@read +@connection -client +keys +type +scan +dbsize)",
+            *(f"+{command}" for command in commands),
         ]
+        if valkey and not attempt.alone:
+            # The dataset, to be read.
+            rules.append("(db=0 ~* +@read +@connection -client +keys +type +scan +dbsize)")
         with _open(seen) as connection:
-            connection.flushdb()
+            if not attempt.alone:
+                connection.flushdb()
             connection.execute_command("ACL SETUSER", user, *rules)
+            # Users are not replicated.
+            for replica in _replicas(seen, connection):
+                with _open(replica) as other:
+                    other.execute_command("ACL SETUSER", user, *rules)
         return _with_url(replace(seen, user=user, password=credentials.learner))
 
     def clear(self, endpoint: Endpoint, attempt: Attempt) -> None:
         with _open(self.attempt_endpoint(endpoint, attempt)) as connection:
             # Its connections end with the user, before they can write again.
             connection.acl_deluser(ATTEMPT_USER + attempt.key)
-            connection.flushdb()
+            if not attempt.alone:
+                connection.flushdb()
+            for replica in _replicas(endpoint, connection):
+                with _open(replica) as other:
+                    other.acl_deluser(ATTEMPT_USER + attempt.key)
+
+    def replication(self, replica: Endpoint, primary: Endpoint | None) -> Replication:
+        written = None
+        if primary:
+            with _open(primary, seconds=2) as connection:
+                written = connection.info("replication")["master_repl_offset"]
+        with _open(replica, seconds=2) as connection:
+            seen = connection.info("replication")
+        if seen["role"] == "master":
+            return Replication(following=False, promoted=True)
+        linked = seen["master_link_status"] == "up"
+        lag = None if written is None or not linked else max(0, written - seen["slave_repl_offset"])
+        return Replication(linked, lag_bytes=lag, problem="" if linked else "its link to the primary is down")
+
+    def follow(self, replica: Endpoint, primary: Endpoint, *, first: bool) -> None:  # noqa: ARG002
+        # By command: a server that reads it in its configuration waits a second before it connects.
+        with _open(replica) as connection:
+            connection.replicaof(primary.host, primary.port)
 
     def client(self, endpoint: Endpoint) -> Client:
         from sandbox.clients.redis import RedisClient
@@ -146,12 +194,21 @@ class Redis(Engine):
         return [*argv, "-n", endpoint.database or "0"], secret
 
     def attempt_endpoint(self, endpoint: Endpoint, attempt: Attempt) -> Endpoint:
-        number = 1 + zlib.crc32(attempt.key.encode()) % (DATABASES - 1)
+        if attempt.alone:
+            return endpoint
+        number = 1 + zlib.crc32(attempt.key.encode()) % (ATTEMPTS - 1)
         return _with_url(replace(endpoint, database=str(number)))
 
     def from_env(self, environ: Mapping[str, str]) -> Endpoint | None:
         found = super().from_env(environ)
         return found if found is None or found.url else _with_url(found)
+
+
+def _replicas(endpoint: Endpoint, connection: Any) -> list[Endpoint]:
+    """The replicas that follow a server now, as its administrator reaches them."""
+    seen = connection.info("replication")
+    ports = [seen[f"slave{number}"]["port"] for number in range(seen["connected_slaves"])]
+    return [_with_url(replace(endpoint, port=int(port))) for port in ports]
 
 
 def _with_url(endpoint: Endpoint) -> Endpoint:
@@ -161,10 +218,14 @@ def _with_url(endpoint: Endpoint) -> Endpoint:
 
 @contextmanager
 def _open(endpoint: Endpoint, seconds: float = 10) -> Iterator[Any]:
+    import redis.utils
     from redis import Redis as Connection
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
+    # The driver reads its own metadata for each connection, to tell the server its version: 3 ms.
+    if not hasattr(redis.utils.get_lib_version, "cache_info"):
+        redis.utils.get_lib_version = functools.cache(redis.utils.get_lib_version)
     connection = Connection(
         host=endpoint.host,
         port=endpoint.port,

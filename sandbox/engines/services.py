@@ -18,12 +18,17 @@ class Service:
 
 def all_services() -> list[Service]:
     """The core services, in the order of the course."""
-    from sandbox.runtimes.native.registry import recipe
+    from sandbox.runtimes.registry import facts
 
     return [
-        Service(name, title, engine, recipe(engine).product, difference)
+        Service(name, title, engine, facts(engine).product, difference)
         for name, title, engine, difference in _SERVICES
     ]
+
+
+def engine_of(service: str) -> str:
+    """The engine that stands in for a service."""
+    return next(engine for name, _, engine, _ in _SERVICES if name == service)
 
 
 _SERVICES = (
