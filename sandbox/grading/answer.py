@@ -22,14 +22,23 @@ from sandbox.grading import values
 SHOWN_ROWS = 60
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Execute the file; the exit code."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="sandbox.grading.answer")
     parser.add_argument("file", type=Path)
     parser.add_argument("--engine", required=True)
     parser.add_argument("--results", type=int)
     parser.add_argument("--echo", action="store_true", help="print each statement before its results")
-    given = parser.parse_args(argv)
+    # What it makes ready for its first use is there for all processes that are forked from this one.
+    parser.parse_args(["", "--engine", ""])
+    return parser
+
+
+_PARSER = _parser()
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Execute the file; the exit code."""
+    given = _PARSER.parse_args(argv)
     sink = os.fdopen(given.results, "w", encoding="utf-8") if given.results else None
     if given.results:
         # A program that a statement starts must not inherit it.

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import shlex
+import shutil
 import sys
 import threading
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from sandbox import config
@@ -17,7 +21,7 @@ from sandbox.clients.base import Result
 from sandbox.endpoint import Endpoint
 from sandbox.engines.base import Engine
 from sandbox.errors import UsageError
-from sandbox.grading import limits, values
+from sandbox.grading import limits, values, warmth
 from sandbox.grading.exercise import Exercise
 from sandbox.grading.place import Place
 
@@ -76,27 +80,42 @@ def execute(
     learner: Endpoint,
     *,
     echo: bool = False,
+    folder: limits.Folder | None = None,
+    keep: bool = False,
+    extra_env: Mapping[str, str] = MappingProxyType({}),
     cancel: threading.Event | None = None,
 ) -> Done:
-    """Run an answer as the learner, under limits, and wait for it."""
+    """Run an answer as the learner, under limits, and wait for it.
+
+    ``folder`` is used instead of a new one and may hold files already; with ``keep`` it is there afterwards,
+    for :func:`limits.remove <sandbox.grading.limits.remove>`. ``extra_env`` goes over all other variables."""
     facts = {"answer_sha256": hashlib.sha256(content).hexdigest()}
     suffix = suffix.lower()
     if suffix == ".toml":
         return _choices(content, facts)
     isolation = limits.strongest_isolation()
-    folder = limits.Folder.make()
+    folder = folder or limits.Folder.make()
     file = folder.work / f"answer{suffix}"
-    file.write_bytes(content)
     fixtures = config.resources("fixtures")
+    # An earlier run may have put anything in their places, such as a link to a file of ours.
+    limits.clear_away(file, folder.work / "fixtures")
+    file.write_bytes(content)
     (folder.work / "fixtures").symlink_to(fixtures)
     own = suffix in place.engine.suffixes
+    argv = _program(file, suffix, place.engine, own=own, echo=echo)
+    env = {**environment(place, learner, folder, fixtures), **extra_env}
+    wish = _wish(argv, content, suffix, place, own=own)
+    if wish.cli is not None:
+        env["PATH"] = os.pathsep.join((_shim(folder, env["PATH"]), env["PATH"]))
     ended = limits.run(
-        _program(file, suffix, place.engine, own=own, echo=echo),
+        argv,
         folder,
-        environment(place, learner, folder, fixtures),
+        env,
         limits=_limits(exercise),
         isolation=isolation,
         results=own,
+        keep=keep,
+        wish=wish,
         cancel=cancel,
     )
     return Done(
@@ -123,6 +142,43 @@ def _program(file: Path, suffix: str, engine: Engine, *, own: bool, echo: bool) 
     if suffix == ".py":
         return [sys.executable, str(file)]
     return ["bash", "-eu", *(["-v"] if echo else []), str(file)]
+
+
+def _wish(argv: Sequence[str], content: bytes, suffix: str, place: Place, *, own: bool) -> warmth.Wish:
+    """How the program may start warm."""
+    modules = warmth.modules(place.engine.name)
+    if own:
+        return warmth.Wish({"module": argv[3], "argv": argv[4:]}, modules)
+    if suffix == ".py":
+        return warmth.Wish({"file": argv[1]}, modules)
+    packages = _cli_packages(place)
+    if packages is None:
+        return warmth.Wish()
+    words = set(re.findall(rb"\baws\s+([a-z0-9]+)", content))
+    return warmth.Wish(cli=packages, services=tuple(sorted(word.decode() for word in words)))
+
+
+def _cli_packages(place: Place) -> Path | None:
+    """The packages of our AWS CLI, when it is on the answer's PATH."""
+    for folder in place.bin:
+        if (folder / "aws").is_file() and (folder.parent / "run.py").is_file():
+            return folder.parent / "packages"
+    return None
+
+
+def _shim(folder: limits.Folder, path: str) -> str:
+    """A folder with an ``aws`` that hands its call to the warm CLI, or to the one found on ``path``."""
+    from sandbox.runtimes.native.environments import interpreter
+
+    real = shutil.which("aws", path=path) or "aws"
+    programs = folder.root / "bin"
+    programs.mkdir(mode=0o755, exist_ok=True)
+    words = (interpreter(), "-I", "-S", str(warmth.SHIM), real)
+    program = programs / "aws"
+    limits.clear_away(program)
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+    program.chmod(0o755)
+    return str(programs)
 
 
 def environment(place: Place, learner: Endpoint, folder: limits.Folder, fixtures: Path) -> dict[str, str]:

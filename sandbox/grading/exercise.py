@@ -16,6 +16,7 @@ An exercise's id is its path: ``aurora-mysql/01-create-insert-query``.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -27,20 +28,34 @@ from typing import Any, ClassVar, Literal
 from sandbox import config
 from sandbox.engines.registry import NAMES
 from sandbox.errors import SandboxError, UsageError, unknown_name
-from sandbox.grading.model import Check
+from sandbox.grading.model import Check, Part
 
 LIST_COMMAND = "sandbox exercise list"
-LANGUAGES = (".sql", ".cql", ".redis", ".gremlin", ".js", ".aws", ".sh", ".py", ".toml")
+NO_ENGINE = "none"
 
 _STRICT: dict[str, Any] = {"extra": "forbid", "strict": False}
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What an exercise needs beyond a running engine. ``dataset``: the three tables, loaded."""
+    """What an exercise needs beyond a running engine. ``dataset``: the three tables, loaded. ``instance``: a
+    process of the engine of its own, fresh for each attempt, with ``options`` in the recipe's words.
+    ``replicas``: so many replicas of that instance. ``engines``: others that must run as well."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
     dataset: bool = False
+    instance: bool = False
+    replicas: int = 0
+    options: Mapping[str, str] = field(default_factory=dict)
+    engines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Runs:
+    """How the answer is run: so many ``times``, one after the other, in the same working folder."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+    times: Literal[1, 2, 3] = 1
 
 
 @dataclass(frozen=True)
@@ -65,14 +80,16 @@ class Wrong:
 
 @dataclass(frozen=True)
 class Spec:
-    """What ``exercise.toml`` says. ``owns`` is by kind in the engine's words (``databases`` ...);
-    ``requires`` are capability words; ``answer`` is the language of starter and solution."""
+    """What ``exercise.toml`` says. ``owns`` is by kind in the engine's words (``databases`` ...), ``also``
+    the same for the other engines it needs; ``requires`` are capability words; ``answer`` is the language of
+    starter and solution; ``hint_price`` the points that each hint costs, unless the teacher says otherwise.
+    ``engine`` is ``none`` for choices that need no engine."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
     title: str
     service: str
     engine: str
-    part: Literal["connect", "create", "query", "monitor", "scale", "backup", "secure"]
+    part: Part
     level: Literal[1, 2, 3]
     minutes: int
     answer: Literal[".sql", ".cql", ".redis", ".gremlin", ".js", ".aws", ".sh", ".py", ".toml"]
@@ -83,7 +100,20 @@ class Spec:
     requires: tuple[str, ...] = ()
     needs: Needs = field(default_factory=Needs)
     owns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    also: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    run: Runs = field(default_factory=Runs)
     limits: Bounds = field(default_factory=Bounds)
+    hint_price: int = 0
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """All engines that must run: its own first; none for choices."""
+        return tuple(name for name in dict.fromkeys((self.engine, *self.needs.engines)) if name != NO_ENGINE)
+
+    @property
+    def instance(self) -> bool:
+        """Whether it runs on a process of the engine of its own."""
+        return self.needs.instance or self.needs.replicas > 0
 
 
 @dataclass(frozen=True)
@@ -110,10 +140,14 @@ class Exercise:
 @dataclass(frozen=True)
 class Checks:
     """What ``check.py`` holds: the checks in the order written (a valid order, because ``after`` names
-    functions defined before), and ``prepare`` when there is one."""
+    functions defined before), and what there is of ``prepare(ctx) -> dict`` before the answer,
+    ``between(ctx)`` after each of its runs but the last, and ``crash(ctx) -> bool``, asked again and again
+    while it first runs: True ends it as a crash does."""
 
     checks: tuple[Check, ...]
     prepare: Callable[[Any], Any] | None = None
+    between: Callable[[Any], Any] | None = None
+    crash: Callable[[Any], Any] | None = None
 
     @property
     def points(self) -> int:
@@ -121,15 +155,30 @@ class Checks:
 
 
 def folders(root: Path | None = None) -> dict[str, Path]:
-    """All exercise folders by id, in order of service and number; reads no file."""
-    base = root or config.resources("exercises")
-    found = (path.parent for path in base.glob("*/*/exercise.toml"))
-    return {f"{f.parent.name}/{f.name}": f for f in sorted(found, key=lambda f: (f.parent.name, f.name))}
+    """All exercise folders by id, in order of service and number; reads no file. Without ``root`` those that
+    come with the product, and those below the folders that ``SANDBOX_EXERCISES`` names; of two with the same
+    id the person's own counts."""
+    found: dict[str, Path] = {}
+    for base in [root] if root else [config.resources("exercises"), *own_roots()]:
+        for path in base.glob("*/*/exercise.toml"):
+            found[f"{path.parent.parent.name}/{path.parent.name}"] = path.parent
+    return dict(sorted(found.items(), key=lambda item: item[0].split("/")))
+
+
+def own_roots() -> list[Path]:
+    """Folders of a person's own exercises."""
+    return [Path(name) for name in os.environ.get("SANDBOX_EXERCISES", "").split(os.pathsep) if name]
 
 
 def find(exercise_id: str, root: Path | None = None) -> Exercise:
-    """The exercise of that id; UsageError with the nearest ids when there is none."""
+    """The exercise of that id, of the one id that begins so (``s3/01``), or in that folder; UsageError with
+    the nearest ids when there is none."""
+    if (Path(exercise_id) / "exercise.toml").is_file():
+        return load(Path(exercise_id).resolve())
     known = folders(root)
+    begin_so = [name for name in known if name.startswith(f"{exercise_id}-")]
+    if exercise_id not in known and len(begin_so) == 1 and "/" in exercise_id:
+        return load(known[begin_so[0]])
     if exercise_id not in known:
         raise unknown_name("exercise", exercise_id, known, list_command=LIST_COMMAND)
     return load(known[exercise_id])
@@ -164,8 +213,16 @@ def load(folder: Path) -> Exercise:
         raise _malformed(path, f"The folder's name {folder.name!r} is not of the form 01-short-slug.")
     if spec.service != folder.parent.name:
         raise _malformed(path, f"service is {spec.service!r} but the folder lies in {folder.parent.name!r}.")
-    if spec.engine not in NAMES:
-        raise _malformed(path, f"engine: {unknown_name('engine', spec.engine, NAMES, list_command='').title}")
+    for key, name in [("engine", spec.engine), *(("needs.engines", name) for name in spec.needs.engines)]:
+        if name not in NAMES and (key, name) != ("engine", NO_ENGINE):
+            raise _malformed(path, f"{key}: {unknown_name('engine', name, NAMES, list_command='').title}")
+    if spec.engine == NO_ENGINE and (spec.answer != ".toml" or spec.instance or spec.needs.engines):
+        raise _malformed(path, "engine is 'none': then answer must be '.toml', and no engine may be needed.")
+    if spec.hint_price < 0:
+        raise _malformed(path, "hint_price: points that a hint costs cannot be negative.")
+    for name in spec.also:
+        if name not in spec.needs.engines:
+            raise _malformed(path, f"also.{name}: {name} is not among needs.engines.")
     return Exercise(f"{folder.parent.name}/{folder.name}", folder, spec)
 
 

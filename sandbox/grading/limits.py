@@ -1,31 +1,38 @@
 """Runs an answer in a subprocess under limits; whatever it does, it ends and nothing of it stays.
 
-The watching is done by a process of its own, :mod:`sandbox.grading.keeper`; this is its caller.
+The watching is done by a process of its own, :mod:`sandbox.grading.keeping`; this is its caller.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import random
+import re
 import signal
 import socket
-import stat
-import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox import config
-from sandbox.errors import BugError, EnvironmentRefusedError
+from sandbox.errors import EnvironmentRefusedError
+from sandbox.grading import fences, leash
+from sandbox.grading.folder import Folder, clear_away, closed_to_others, remove
 
-KEEPER = Path(__file__).with_name("keeper.py")
+if TYPE_CHECKING:
+    from sandbox.grading.warmth import Wish
+
+__all__ = ["Ended", "Folder", "Isolation", "Limits", "clear_away", "remove", "run", "strongest_isolation"]
+
+SCOPES_FROM = 6
+"""The version of Landlock that keeps signals within the fence."""
+NAMESPACES_FROM = (5, 14)
+"""The version of Linux that counts processes for each namespace of users."""
 # The range that systemd keeps for users that exist only while a service runs.
 _UIDS = range(61184, 65520)
 
@@ -51,16 +58,23 @@ class Limits:
 @dataclass(frozen=True)
 class Isolation:
     """How far an answer is kept from the rest of the machine. ``user``: it runs as a user id of its own.
-    ``cover`` and ``show`` are folders closed to that user and what must be seen in them."""
+    ``cover`` and ``show`` are folders closed to that user and what must be seen in them. ``landlock``: the
+    kernel's version of Landlock, behind whose fence (:mod:`sandbox.grading.fences`) it runs; 0 for none.
+    ``namespaces``: it runs in namespaces that a normal user can make, as himself."""
 
     user: bool = False
     cover: tuple[str, ...] = ()
     show: tuple[str, ...] = ()
+    landlock: int = 0
+    namespaces: bool = False
 
     @property
     def name(self) -> str:
-        """What reports say: ``user``, or ``none``."""
-        return "user" if self.user else "none"
+        """What reports say: ``user``, ``landlock``, ``namespaces``, joined by ``+``, or ``none``. Before
+        version 6 Landlock does not keep an answer from signalling other processes: then with its version."""
+        fence = "landlock" if self.landlock >= SCOPES_FROM else f"landlock-{self.landlock}"
+        parts = {"user": self.user, fence: self.landlock, "namespaces": self.namespaces}
+        return "+".join(part for part, there in parts.items() if there) or "none"
 
 
 @dataclass(frozen=True)
@@ -125,41 +139,6 @@ def _signal_name(number: int | None) -> str:
         return str(number)
 
 
-@dataclass
-class Folder:
-    """The answer's own folder: ``home``, ``tmp`` and ``work`` (its working folder). Removed when it ended."""
-
-    root: Path
-    home: Path = field(init=False)
-    tmp: Path = field(init=False)
-    work: Path = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.home, self.tmp, self.work = (self.root / name for name in ("home", "tmp", "work"))
-
-    @classmethod
-    def make(cls) -> Folder:
-        """A new one in the system's temporary folder."""
-        base = Path(tempfile.gettempdir())
-        # Root's own temporary folder may be closed to the user as whom the answer runs.
-        if os.geteuid() == 0 and _closed([base / "x"]):
-            base = Path("/var/tmp")  # noqa: S108 - mkdtemp makes a new, private folder in it
-        found = cls(Path(tempfile.mkdtemp(prefix="sandbox-answer-", dir=base)))
-        for path in (found.home, found.tmp, found.work):
-            path.mkdir(mode=0o700)
-        return found
-
-    def give_to(self, uid: int) -> None:
-        """Make another user the owner of it and of all that is in it."""
-        for path in (self.root, *self.root.rglob("*")):
-            os.chown(path, uid, uid, follow_symlinks=False)
-
-    def environment(self) -> dict[str, str]:
-        """The variables of a minimal environment that name folders."""
-        home = str(self.home)
-        return {"HOME": home, "TMPDIR": str(self.tmp), "XDG_CONFIG_HOME": home, "XDG_CACHE_HOME": home}
-
-
 def run(
     argv: Sequence[str],
     folder: Folder,
@@ -168,9 +147,13 @@ def run(
     limits: Limits | None = None,
     isolation: Isolation | None = None,
     results: bool = False,
+    keep: bool = False,
+    wish: Wish | None = None,
     cancel: threading.Event | None = None,
 ) -> Ended:
     """Run a program in ``folder.work`` under limits until it ended, with all it started; remove the folder.
+    With ``keep`` the folder stays, for a look or another run, until the caller hands it to :func:`remove`.
+    ``wish`` lets it start in a warm process, where it can be; ``argv`` is what is run where it cannot.
 
     ``env`` is its whole environment. ``results`` opens descriptor 3 for our executor. Setting ``cancel``,
     or an exception in the caller's thread such as Ctrl-C, ends it as well."""
@@ -178,9 +161,12 @@ def run(
     isolation = strongest_isolation() if isolation is None else isolation
     try:
         with _user(isolation) as uid:
-            report = _ordered(argv, folder, env, limits, isolation, uid, results, cancel)
+            report = _ordered(argv, folder, env, limits, isolation, uid, results, keep, cancel, wish)
     finally:
-        _remove(folder.root)
+        if keep:
+            folder.take_back()
+        else:
+            remove(folder)
     return Ended(limits=limits, **report)
 
 
@@ -192,7 +178,9 @@ def _ordered(
     isolation: Isolation,
     uid: int | None,
     results: bool,
+    keep: bool,
     cancel: threading.Event | None,
+    wish: Wish | None,
 ) -> dict[str, Any]:
     if uid is not None:
         folder.give_to(uid)
@@ -201,94 +189,18 @@ def _ordered(
         "env": dict(env),
         "cwd": str(folder.work),
         "folder": str(folder.root),
+        "keep": keep,
         "results": results,
+        "inside": None if wish is None else wish.inside,
+        "commands": wish is not None and wish.cli is not None,
         "uid": uid,
         "cover": list(isolation.cover),
         "show": list(isolation.show),
+        "fence": fences.of(folder.root, env) if isolation.landlock else None,
+        "view": fences.view(folder.root, env) if isolation.namespaces else None,
         **vars(limits),
     }
-    return _keep(order, limits.seconds, cancel)
-
-
-def _keep(order: dict[str, Any], seconds: float, cancel: threading.Event | None) -> dict[str, Any]:
-    keeper = subprocess.Popen(
-        [sys.executable, "-I", "-S", str(KEEPER)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd="/",
-        env={"LANG": "C.UTF-8"},
-        start_new_session=True,
-    )
-    reports: list[tuple[bytes, bytes]] = []
-    assert keeper.stdin and keeper.stdout and keeper.stderr
-    out, err = keeper.stdout, keeper.stderr
-    reader = threading.Thread(target=lambda: reports.append((out.read(), err.read())), daemon=True)
-    try:
-        with contextlib.suppress(BrokenPipeError):
-            keeper.stdin.write(json.dumps(order).encode() + b"\n")
-            keeper.stdin.flush()
-        reader.start()
-        waited = 0.0
-        while reader.is_alive():
-            reader.join(0.1 if cancel else 1.0)
-            waited += 0.1 if cancel else 1.0
-            if (cancel and cancel.is_set()) or waited > seconds + 30:
-                break
-    finally:
-        # Closing the leash ends the answer, if it has not ended by itself; the report comes at once.
-        with contextlib.suppress(BrokenPipeError):
-            keeper.stdin.close()
-        if reader.ident is not None:
-            reader.join(20)
-        if keeper.poll() is None and reader.is_alive():
-            keeper.kill()
-        keeper.wait()
-        if reader.ident is not None:
-            reader.join(5)
-        out.close()
-        err.close()
-    text, complaint = reports[0] if reports else (b"", b"")
-    if text:
-        report: dict[str, Any] = json.loads(text)
-        return report
-    if keeper.returncode < 0:
-        _end_orphans(order)
-        return {"end": "lost"}
-    raise BugError(
-        "The watching process of an answer failed.",
-        code="keeper-failed",
-        detail=complaint.decode(errors="replace"),
-    )
-
-
-def _end_orphans(order: dict[str, Any]) -> None:
-    # The keeper was killed, so nobody is the parent of what the answer started: find it by its folder.
-    import psutil
-
-    marker = order["env"].get("HOME")
-    for _ in range(50):
-        found = []
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                if order["uid"] is not None:
-                    mine = process.uids().real == order["uid"]
-                else:
-                    mine = process.environ().get("HOME") == marker
-                if mine:
-                    found.append(process)
-        if not found:
-            return
-        for process in found:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
-
-
-def _remove(root: Path) -> None:
-    # The keeper removes the folder; this is for when it could not even be started, or was killed.
-    if root.exists():
-        subprocess.run(["chmod", "-R", "u+rwX", str(root)], check=False, capture_output=True)
-        subprocess.run(["rm", "-rf", "--", str(root)], check=False, capture_output=True)
+    return leash.keep(order, limits.seconds, cancel, wish)
 
 
 @contextlib.contextmanager
@@ -297,14 +209,9 @@ def _user(isolation: Isolation) -> Iterator[int | None]:
     if not isolation.user:
         yield None
         return
-    import psutil
-
-    running = set()
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            running.add(process.uids().real)
-    for uid in random.sample(_UIDS, len(_UIDS)):
-        if uid in running:
+    first = random.randrange(len(_UIDS))  # noqa: S311 - any will do
+    for uid in (*_UIDS[first:], *_UIDS[:first]):
+        if _runs_something(uid):
             continue
         with socket.socket(socket.AF_UNIX) as claim:
             try:
@@ -315,6 +222,16 @@ def _user(isolation: Isolation) -> Iterator[int | None]:
             yield uid
             return
     raise EnvironmentRefusedError("Every user id for answers is in use.", code="no-user-for-answers")
+
+
+def _runs_something(uid: int) -> bool:
+    """Whether any process is a user's. The kernel is asked for their priorities: it has at hand which users
+    have processes, where a look at each in ``/proc`` would take a thousand times as long."""
+    try:
+        os.getpriority(os.PRIO_USER, uid)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def program_folders() -> tuple[str, ...]:
@@ -330,30 +247,32 @@ def program_folders() -> tuple[str, ...]:
     return tuple(sorted(path for path in found if Path(path).is_dir()))
 
 
-def _closed(paths: Sequence[Path]) -> set[str]:
-    """The folders above some paths that other users may not enter."""
-    parents = {folder for path in paths for folder in path.parents}
-    return {str(folder) for folder in parents if not folder.stat().st_mode & stat.S_IXOTH}
-
-
 @cache
 def strongest_isolation() -> Isolation:
-    """The strongest isolation that works here, found by trying. Another user needs root; folders closed to
-    that user (an interpreter in root's home) need a mount namespace, which containers may refuse.
+    """The strongest isolation that works here, found by trying. Landlock needs no privilege, and namespaces
+    need none where neither the administrator nor a container forbids them. Another user needs root; folders
+    closed to that user (an interpreter in root's home) need a mount namespace, which containers may refuse.
 
     As root there must be another user, because the kernel does not limit root's processes: when none can be
     had, EnvironmentRefusedError."""
+    from sandbox.grading.keeping import landlock
+
+    fence = landlock.abi()
     if os.geteuid() != 0:
+        spaces = _kernel() >= NAMESPACES_FROM
+        tries = (Isolation(landlock=fence, namespaces=spaces), Isolation(landlock=fence))
+        for each in dict.fromkeys(tries):
+            if each != Isolation() and _works(each).code == 0:
+                return each
         return Isolation()
     show = program_folders()
-    closed = _closed([Path(path) for path in show])
+    closed = closed_to_others([Path(path) for path in show])
     outermost = [f for f in sorted(closed) if not any(f.startswith(other + "/") for other in closed)]
-    tried = Isolation(user=True, cover=tuple(outermost), show=show)
-    folder = Folder.make()
-    env = {**folder.environment(), "PATH": os.defpath, **python_environment()}
-    ended = run([sys.executable, "-P", "-c", "import sandbox"], folder, env, isolation=tried)
-    if ended.end == "exited" and ended.code == 0:
-        return tried
+    best = Isolation(user=True, cover=tuple(outermost), show=show, landlock=fence)
+    for tried in dict.fromkeys((best, replace(best, landlock=0))):
+        ended = _works(tried)
+        if ended.end == "exited" and ended.code == 0:
+            return tried
     where = f" because it lies below {outermost[0]}" if outermost else ""
     raise EnvironmentRefusedError(
         "Answers are not run as root, and no other user can run this Python here.",
@@ -364,6 +283,20 @@ def strongest_isolation() -> Isolation:
             "install it where every user may read it, such as /opt",
         ],
     )
+
+
+def _kernel() -> tuple[int, ...]:
+    """The version of Linux, two numbers; nothing on another system."""
+    if sys.platform != "linux":
+        return ()
+    return tuple(int(part) for part in re.findall(r"\d+", os.uname().release)[:2])
+
+
+def _works(isolation: Isolation) -> Ended:
+    """How this Python ends in it when it imports this package."""
+    folder = Folder.make()
+    env = {**folder.environment(), "PATH": os.defpath, **python_environment()}
+    return run([sys.executable, "-P", "-c", "import sandbox"], folder, env, isolation=isolation)
 
 
 def python_environment() -> dict[str, str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
+import threading
 import types
 from collections import Counter
 from pathlib import Path
@@ -11,6 +13,10 @@ from pathlib import Path
 from sandbox.errors import UsageError
 from sandbox.grading.exercise import Checks
 from sandbox.grading.model import Check
+
+_ONE_TREE = threading.Lock()
+_FUNCTION = re.compile(r"^(?:async[\s\\]+)?def[\s\\]+(\w+)", re.MULTILINE)
+"""Every function of a module in ASCII, and what looks like one in a text."""
 
 
 def load_check_file(path: Path, exercise_id: str) -> Checks:
@@ -27,9 +33,8 @@ def load_check_file(path: Path, exercise_id: str) -> Checks:
     # dataclasses and typing look their module up by name; a name of its own keeps exercises apart.
     sys.modules[module.__name__] = module
     try:
-        tree = ast.parse(source, str(path))
-        _refuse_repeated_names(path, tree)
-        exec(compile(tree, str(path), "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - shipped with the product
+        _refuse_repeated_names(path, source)
+        exec(compile(source, str(path), "exec", dont_inherit=True), module.__dict__)  # noqa: S102 - shipped with the product
     except UsageError:
         raise
     except SyntaxError as error:
@@ -47,12 +52,20 @@ def load_check_file(path: Path, exercise_id: str) -> Checks:
     for name, count in Counter(c.id for c in checks).items():
         if count > 1:
             raise _broken(path, None, f"{count} checks have the id {name!r}.")
-    prepare = getattr(module, "prepare", None)
-    return Checks(tuple(checks), prepare if callable(prepare) else None)
+    hooks = {name: getattr(module, name, None) for name in ("prepare", "between", "crash")}
+    return Checks(tuple(checks), **{name: hook for name, hook in hooks.items() if callable(hook)})
 
 
-def _refuse_repeated_names(path: Path, tree: ast.Module) -> None:
+def _refuse_repeated_names(path: Path, source: str) -> None:
     # A second function of the same name would silently replace the first, and its points with it.
+    names = _FUNCTION.findall(source)
+    if source.isascii() and len(set(names)) == len(names):
+        return
+    # Perhaps in a text only: the tree knows. To make one takes as long as all the rest.
+    # Lanes load side by side, and CPython before 3.11.8 counts the depth of trees for all threads
+    # together: two at once end in a SystemError now and then (python/cpython#106905).
+    with _ONE_TREE:
+        tree = ast.parse(source, str(path))
     seen: set[str] = set()
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

@@ -29,7 +29,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
+
+Part = Literal["connect", "create", "query", "monitor", "scale", "backup", "secure"]
+PARTS: tuple[Part, ...] = get_args(Part)
+"""What a person does with a service, in the order in which it is learnt."""
 
 
 class Outcome(StrEnum):
@@ -127,7 +131,8 @@ class CheckResult:
 class ExerciseResult:
     """What became of one attempt at one exercise. ``problem`` says how the answer itself ended when that was
     not well (a refused statement, a timeout, too much output); ``facts`` are engine version, runtime,
-    dataset and exercise hashes, seed."""
+    dataset and exercise hashes, seed. Each of ``hints`` taken costs ``hint_price`` points, never more than
+    were got."""
 
     exercise: str
     checks: tuple[CheckResult, ...]
@@ -136,10 +141,17 @@ class ExerciseResult:
     output: str = ""
     skipped: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+    hints: int = 0
+    hint_price: int = 0
 
     @property
     def points(self) -> int:
-        return sum(c.points for c in self.checks)
+        return sum(c.points for c in self.checks) - self.penalty
+
+    @property
+    def penalty(self) -> int:
+        """Points that the hints cost."""
+        return min(self.hints * self.hint_price, sum(c.points for c in self.checks))
 
     @property
     def max_points(self) -> int:
@@ -147,5 +159,5 @@ class ExerciseResult:
 
     @property
     def passed(self) -> bool:
-        """Full points: every check passed."""
+        """Every check passed: full points, but for what hints cost."""
         return bool(self.checks) and all(c.outcome is Outcome.PASSED for c in self.checks)

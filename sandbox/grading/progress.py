@@ -21,13 +21,15 @@ SCHEMA_VERSION = 1
 @dataclass(frozen=True)
 class Record:
     """One exercise: ``state`` is new, tried or solved; once solved it stays so. ``best`` of ``points`` are
-    the most points got at once. Times are UTC, ISO 8601; empty when it did not happen."""
+    the most points got at once. ``gave_up``: the solution was shown before it was solved. Times are UTC,
+    ISO 8601; empty when it did not happen."""
 
     state: str = "new"
     attempts: int = 0
     best: int = 0
     points: int = 0
     hints: int = 0
+    gave_up: bool = False
     tried_at: str = ""
     solved_at: str = ""
 
@@ -81,6 +83,10 @@ class Progress:
     def hinted(self, exercise_id: str, number: int) -> Record:
         """Note that hints up to ``number`` were shown."""
         return self._change(exercise_id, lambda record: replace(record, hints=max(record.hints, number)))
+
+    def gave_up(self, exercise_id: str) -> Record:
+        """Note that the solution was shown to somebody who had not solved the exercise."""
+        return self._change(exercise_id, lambda record: replace(record, gave_up=True))
 
     def _change(self, exercise_id: str, change: Callable[[Record], Record]) -> Record:
         from filelock import FileLock

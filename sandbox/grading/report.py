@@ -48,6 +48,8 @@ def result_json(result: ExerciseResult) -> dict[str, Any]:
             for c in result.checks
         ],
         "passed": result.passed,
+        "hints": result.hints,
+        "penalty": result.penalty,
         "problem": result.problem,
         "output": result.output,
         "skipped": result.skipped,

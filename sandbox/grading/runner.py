@@ -2,28 +2,51 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sandbox.endpoint import Endpoint
-from sandbox.engines.base import Attempt
-from sandbox.errors import EnvironmentRefusedError, SandboxError
 from sandbox.events import Phase, Sink, Warned, silent
 from sandbox.grading import execution
 from sandbox.grading.context import Context
 from sandbox.grading.desk import Desk, TooLong
 from sandbox.grading.exercise import Checks, Exercise, folder_hash, load_checks
+from sandbox.grading.lanes import claims
 from sandbox.grading.model import CannotTell, Check, CheckResult, ExerciseResult, Lost, Outcome
 from sandbox.grading.place import Place
+from sandbox.grading.stage import (
+    ENGINE_SECONDS,
+    Stage,
+    asked,
+    attempt_of,
+    close,
+    only_files,
+    said,
+    staged,
+)
 
-ENGINE_SECONDS = 90.0
-"""How long an engine may take to make a namespace ready or to clear it."""
 CHECK_SECONDS = 30.0
+TRIALS_SECONDS = 20.0
+"""How long the trials of one check may take: an answer that only keeps them waiting has lost it."""
+CRASH_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Read:
+    """What grading reads of an exercise's folder: its checks, and its hash."""
+
+    checks: Checks
+    hash: str
+
+    @classmethod
+    def of(cls, exercise: Exercise) -> Read:
+        """Read it now."""
+        return cls(load_checks(exercise), folder_hash(exercise.folder))
 
 
 def grade(
@@ -36,20 +59,23 @@ def grade(
     keep: bool = True,
     echo: bool = False,
     cancel: threading.Event | None = None,
+    read: Read | None = None,
 ) -> ExerciseResult:
     """Run an answer and check the engine's state.
 
     Gradings on one engine of one sandbox wait for each other. With ``keep`` what the answer made stays for
-    the learner to look at, until the next attempt; ``echo`` prints statements before their results.
+    the learner to look at, until the next attempt; ``echo`` prints statements before their results. ``read``
+    spares a caller with several answers to read the exercise for each of them.
     UsageError for an answer that cannot be read, EnvironmentRefusedError when the engine refuses; whatever
     the answer or a check does is in the result."""
     began = time.monotonic()
-    checks = load_checks(exercise)
+    read = read or Read.of(exercise)
+    checks = read.checks
     content = execution.read(exercise, answer, place.engine)
     facts: dict[str, Any] = {
         "engine": place.engine.name,
         **place.facts,
-        "exercise_hash": folder_hash(exercise.folder),
+        "exercise_hash": read.hash,
         "seed": seed,
     }
     if place.approximation:
@@ -57,20 +83,13 @@ def grade(
     lacking = sorted(set(exercise.spec.requires) & place.lacks)
     if lacking:
         return _skipped(exercise, checks, place, lacking, facts)
-    attempt = attempt_of(exercise, seed)
-    with _alone(place, exercise, sink), _desk() as desk:
-        _demand_dataset(exercise, place, desk)
-        sink(Phase(exercise.id, "begin"))
-        learner = _engine(desk, place, lambda: place.engine.begin(place.endpoint, attempt, place.credentials))
-        context = Context(place, attempt, learner)
-        try:
-            done, results = _attempt(
-                exercise, checks, content, answer.suffix, place, learner, context, desk, sink, echo, cancel
-            )
-        finally:
-            _close(context, desk)
-            if not keep:
-                _clear(place, attempt, desk, sink)
+    with (
+        _alone(place, exercise, sink),
+        _desk() as desk,
+        staged(exercise, place, seed=seed, desk=desk, sink=sink, keep=keep) as stage,
+    ):
+        attempt = _Attempt(exercise, checks, content, answer.suffix, stage, desk, sink, echo, cancel)
+        done, results = attempt.graded()
     return ExerciseResult(
         exercise=exercise.id,
         checks=tuple(results),
@@ -82,48 +101,125 @@ def grade(
 
 
 def reset(exercise: Exercise, place: Place, *, sink: Sink = silent) -> None:
-    """Clear what attempts at an exercise left in the engine."""
+    """Clear what attempts at an exercise left in the engines."""
+    places = [place, *(place.neighbour(name) for name in exercise.spec.needs.engines if place.neighbour)]
     with _alone(place, exercise, sink), _desk() as desk:
-        _engine(desk, place, lambda: place.engine.clear(place.endpoint, attempt_of(exercise, 0)))
+        for each in places:
+            attempt = attempt_of(exercise, 0, each.engine.name)
+            asked(desk, each, lambda each=each, attempt=attempt: each.engine.clear(each.endpoint, attempt))
 
 
-def attempt_of(exercise: Exercise, seed: int) -> Attempt:
-    """The attempt at an exercise in a sandbox. The key is the exercise's own, so that what an answer left
-    is found again by the next attempt and by ``reset``; the lock keeps two from running at once."""
-    key = hashlib.sha256(exercise.id.encode()).hexdigest()[:8]
-    return Attempt(exercise.id, key, seed, exercise.spec.owns)
+@dataclass
+class _Attempt:
+    """One answer on its way: prepare, its runs, the checks."""
+
+    exercise: Exercise
+    checks: Checks
+    content: bytes
+    suffix: str
+    stage: Stage
+    desk: Desk
+    sink: Sink
+    echo: bool
+    cancel: threading.Event | None
+
+    def graded(self) -> tuple[execution.Done, list[CheckResult]]:
+        """What the answer did, and what became of the checks."""
+        context, name = self.stage.context, self.exercise.id
+        self.sink(Phase(name, "prepare"))
+        try:
+            if self.checks.prepare is not None:
+                given = self.desk.do(partial(self.checks.prepare, context), ENGINE_SECONDS)
+                context.given = given if isinstance(given, Mapping) else {}
+        except Exception as error:  # noqa: BLE001 - not the learner's doing, whatever it is
+            return self._unknown(f"The exercise could not be prepared: {said(error)}")
+        times = self.exercise.spec.run.times
+        shown: list[str] = []
+        for number in range(1, times + 1):
+            # An open connection to a database would keep the answer from dropping or copying it.
+            close(context, self.desk)
+            context.guard()
+            self.sink(Phase(name, "answer", f"run {number} of {times}" if times > 1 else ""))
+            context.run = number
+            done = self._run(number)
+            shown.append(done.shown)
+            context.outputs.append(done.output)
+            context.output, context.results, context.choices = done.output, done.results, done.choices
+            if self.cancel is not None and self.cancel.is_set():
+                return self._unknown(done.problem, done)
+            if self.stage.revive():
+                self.sink(Warned(f"{name}: {self.stage.place.engine.title} was gone and was started again."))
+            self._settle()
+            if number < times and self.checks.between is not None:
+                try:
+                    self.desk.do(partial(self.checks.between, context), ENGINE_SECONDS)
+                except Exception as error:  # noqa: BLE001 - ours as well
+                    return self._unknown(f"What lies between two runs could not be done: {said(error)}", done)
+        done = replace(done, shown="".join(shown))
+        only_files(context.work)
+        self.sink(Phase(name, "check"))
+        return done, run_checks(self.checks.checks, context, self.desk)
+
+    def _settle(self) -> None:
+        try:
+            self.desk.do(self.stage.context.settle, ENGINE_SECONDS)
+        except Exception as error:  # noqa: BLE001 - the checks will tell whether the engine answers
+            self.sink(Warned(f"{self.exercise.id}: what the answer left at work goes on: {said(error)}"))
+
+    def _unknown(
+        self, why: str, done: execution.Done | None = None
+    ) -> tuple[execution.Done, list[CheckResult]]:
+        done = replace(done, problem=why) if done else execution.Done(problem=why)
+        return done, [_result(check, Outcome.UNKNOWN, why) for check in self.checks.checks]
+
+    def _run(self, number: int) -> execution.Done:
+        stage, context = self.stage, self.stage.context
+        crash = self.checks.crash if number == 1 else None
+        with _ended_by(crash, context, self.desk, self.cancel) as stop:
+            done = execution.execute(
+                self.exercise,
+                self.content,
+                self.suffix,
+                stage.place,
+                stage.learner,
+                echo=self.echo,
+                cancel=stop,
+                folder=stage.folder,
+                keep=True,
+                extra_env={"SANDBOX_RUN": str(number)},
+            )
+        return replace(done, problem="") if context.crashed and number == 1 else done
 
 
-def _attempt(
-    exercise: Exercise,
-    checks: Checks,
-    content: bytes,
-    suffix: str,
-    place: Place,
-    learner: Endpoint,
-    context: Context,
-    desk: Desk,
-    sink: Sink,
-    echo: bool,
-    cancel: threading.Event | None,
-) -> tuple[execution.Done, list[CheckResult]]:
-    sink(Phase(exercise.id, "prepare"))
+@contextmanager
+def _ended_by(
+    crash: Callable[[Any], Any] | None, context: Context, desk: Desk, cancel: threading.Event | None
+) -> Iterator[threading.Event | None]:
+    """The event that ends an answer: the caller's; with a ``crash``, also when that says so."""
+    if crash is None:
+        yield cancel
+        return
+    stop, over = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        while not over.wait(CRASH_POLL_SECONDS):
+            if cancel is not None and cancel.is_set():
+                stop.set()
+                return
+            # What cannot be asked yet (no table so far) is no reason for a crash.
+            with suppress(Exception):
+                if desk.do(lambda: crash(context), CHECK_SECONDS):
+                    context.crashed = True
+                    stop.set()
+                    return
+
+    watcher = threading.Thread(target=watch, name="crash", daemon=True)
+    watcher.start()
     try:
-        if checks.prepare is not None:
-            given = desk.do(lambda: checks.prepare(context) if checks.prepare else None, ENGINE_SECONDS)
-            context.given = given if isinstance(given, Mapping) else {}
-    except Exception as error:  # noqa: BLE001 - not the learner's doing, whatever it is
-        why = f"The exercise could not be prepared: {_said(error)}"
-        return execution.Done(problem=why), [_result(check, Outcome.UNKNOWN, why) for check in checks.checks]
-    # An open connection to a database would keep the answer from dropping or copying it.
-    _close(context, desk)
-    sink(Phase(exercise.id, "answer"))
-    done = execution.execute(exercise, content, suffix, place, learner, echo=echo, cancel=cancel)
-    context.output, context.results, context.choices = done.output, done.results, done.choices
-    sink(Phase(exercise.id, "check"))
-    if done.end == "cancelled":
-        return done, [_result(check, Outcome.UNKNOWN, done.problem) for check in checks.checks]
-    return done, run_checks(checks.checks, context, desk)
+        yield stop
+    finally:
+        over.set()
+        watcher.join()
 
 
 def run_checks(checks: Sequence[Check], context: Context, desk: Desk) -> list[CheckResult]:
@@ -144,6 +240,9 @@ def run_checks(checks: Sequence[Check], context: Context, desk: Desk) -> list[Ch
 
 
 def _run_check(check: Check, context: Context, desk: Desk) -> CheckResult:
+    context.deadline = time.monotonic() + TRIALS_SECONDS
+    for other in context.others.values():
+        other.deadline = context.deadline
     try:
         desk.do(lambda: check.function(context), CHECK_SECONDS)
     except Lost as lost:
@@ -158,7 +257,7 @@ def _run_check(check: Check, context: Context, desk: Desk) -> CheckResult:
         context.abandon()
         return _result(check, Outcome.UNKNOWN, f"We cannot tell: the check took over {late.seconds:g} s.")
     except BaseException as error:  # noqa: BLE001 - a crash of a check is ours, never the learner's
-        return _result(check, Outcome.UNKNOWN, f"We cannot tell: {_said(error)}")
+        return _result(check, Outcome.UNKNOWN, f"We cannot tell: {said(error)}")
     return _result(check, Outcome.PASSED)
 
 
@@ -169,11 +268,6 @@ def _result(check: Check, outcome: Outcome, message: str = "") -> CheckResult:
     return CheckResult(check.id, check.sentence, outcome, points, asked, message)
 
 
-def _said(error: BaseException) -> str:
-    text = error.title if isinstance(error, SandboxError) else str(error)
-    return f"{type(error).__name__}: {text}".strip().splitlines()[0][:500]
-
-
 def _skipped(
     exercise: Exercise, checks: Checks, place: Place, lacking: list[str], facts: dict[str, Any]
 ) -> ExerciseResult:
@@ -181,55 +275,6 @@ def _skipped(
     why = f"It requires {', '.join(lacking)}, which {product} lacks here."
     results = tuple(_result(check, Outcome.SKIPPED, why) for check in checks.checks)
     return ExerciseResult(exercise.id, results, 0.0, skipped=why, facts=facts)
-
-
-def _engine(desk: Desk, place: Place, act: Any) -> Any:
-    try:
-        return desk.do(act, ENGINE_SECONDS)
-    except SandboxError:
-        raise
-    except Exception as error:
-        raise EnvironmentRefusedError(
-            f"{place.engine.title} refused to make ready for an exercise: {_said(error)}",
-            code="engine-refused",
-            actions=[
-                "sandbox status",
-                f"sandbox logs {place.engine.name}",
-                f"sandbox up {place.engine.name}",
-            ],
-        ) from error
-
-
-def _clear(place: Place, attempt: Attempt, desk: Desk, sink: Sink) -> None:
-    try:
-        _engine(desk, place, lambda: place.engine.clear(place.endpoint, attempt))
-    except SandboxError as error:
-        sink(Warned(f"{attempt.exercise}: what the answer made could not be cleared: {error.title}"))
-
-
-def _close(context: Context, desk: Desk) -> None:
-    try:
-        desk.do(context.close, 10)
-    except TooLong:
-        context.abandon()
-
-
-_WHOLE: set[tuple[Path, str, int]] = set()
-
-
-def _demand_dataset(exercise: Exercise, place: Place, desk: Desk) -> None:
-    seen = (place.home, place.engine.name, place.endpoint.port)
-    if not exercise.spec.needs.dataset or seen in _WHOLE:
-        return
-    counts: Mapping[str, int] = _engine(desk, place, lambda: place.engine.counts(place.endpoint))
-    missing = [table for table in ("customers", "employees", "orders") if not counts.get(table)]
-    if missing:
-        raise EnvironmentRefusedError(
-            f"{exercise.id} needs the dataset, and {place.engine.name} has no {', '.join(missing)}.",
-            code="dataset-missing",
-            actions=[f"sandbox load {place.engine.name}"],
-        )
-    _WHOLE.add(seen)
 
 
 @contextmanager
@@ -243,16 +288,16 @@ def _desk() -> Iterator[Desk]:
 
 @contextmanager
 def _alone(place: Place, exercise: Exercise, sink: Sink) -> Iterator[None]:
-    """Hold the engine for this grading: what two exercises own may be the same."""
+    """Hold the engines for this grading: what two exercises own may be the same."""
     from filelock import FileLock, Timeout
 
-    lock = FileLock(place.home / f"grading-{place.engine.name}.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        sink(Phase(exercise.id, "wait", f"for another grading on {place.engine.name}"))
-        lock.acquire()
-    try:
+    with ExitStack() as stack:
+        for name in claims(exercise):
+            lock = FileLock(place.home / f"grading-{name}.lock")
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                sink(Phase(exercise.id, "wait", f"for another grading on {name}"))
+                lock.acquire()
+            stack.callback(lock.release)
         yield
-    finally:
-        lock.release()

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.errors import EnvironmentRefusedError
 from sandbox.events import Done, Sink, silent
-from sandbox.grading.exercise import Checks, Exercise, load_checks
+from sandbox.grading.exercise import Checks, Exercise
 from sandbox.grading.model import ExerciseResult, Outcome
 from sandbox.grading.place import Place
-from sandbox.grading.runner import grade
+from sandbox.grading.runner import Read, grade
 
 FEWEST_WRONG = 2
 FEWEST_HINTS = 3
@@ -55,7 +56,8 @@ def verify(
 ) -> Verified:
     """Run starter, solution and wrong answers once for each seed and say all that is not as it must be."""
     began = time.monotonic()
-    checks = load_checks(exercise)
+    read = Read.of(exercise)
+    checks = read.checks
     problems = standing_problems(exercise, checks)
     if exercise.spec.service not in place.engine.services:
         problems.append(f"exercise.toml: {place.engine.name} does not stand in for {exercise.spec.service}.")
@@ -69,7 +71,21 @@ def verify(
             if cancel is not None and cancel.is_set():
                 break
             last = case is cases[-1] and seed == seeds[-1]
-            result = grade(exercise, case.file, place, seed=seed, sink=sink, keep=not last, cancel=cancel)
+            try:
+                result = grade(
+                    exercise,
+                    case.file,
+                    place,
+                    seed=seed,
+                    sink=sink,
+                    keep=not last,
+                    cancel=cancel,
+                    read=read,
+                )
+            except EnvironmentRefusedError as refused:
+                # One exercise whose engine refuses does not keep the others from being proved.
+                problems.append(f"{case.name} (seed {seed}) could not be graded: {refused.title}")
+                continue
             if result.skipped:
                 skipped = result.skipped
                 break
@@ -140,6 +156,11 @@ def standing_problems(exercise: Exercise, checks: Checks) -> list[str]:
         )
     if len(spec.hints) < FEWEST_HINTS:
         problems.append(f"exercise.toml: {len(spec.hints)} hints; there must be at least {FEWEST_HINTS}.")
+    for path in sorted(p for p in exercise.folder.rglob("*") if p.is_file() and p.suffix != ".pyc"):
+        count = path.read_text(encoding="utf-8", errors="replace").count("TODO")
+        if count:
+            name = path.relative_to(exercise.folder).as_posix()
+            problems.append(f"{name} says TODO in {count} place{'s' if count > 1 else ''}.")
     known = {check.id for check in checks.checks}
     for wrong in spec.wrong:
         if not (exercise.folder / wrong.file).is_file():
