@@ -5,6 +5,7 @@
 ``SANDBOX_CACHE``        artifacts, installed engines, golden data folders (default: the cache folder)
 ``SANDBOX_MAVEN_URL``    base address of the Maven repository to fetch jars from
 ``SANDBOX_NAME``         name of the sandbox to use when ``--name`` is not given
+``SANDBOX_RUNTIME``      what runs new engines when ``--runtime`` is not given
 =======================  ==========================================================================
 """
 

@@ -12,7 +12,8 @@ from typing import Literal
 from sandbox import config, preflight
 from sandbox.engines.registry import NAMES, engine
 from sandbox.errors import SandboxError
-from sandbox.runtimes.native import ports, process
+from sandbox.runtimes import ports
+from sandbox.runtimes.native import golden, process
 from sandbox.runtimes.native.artifacts import this_platform
 from sandbox.runtimes.native.registry import recipe
 from sandbox.state import State, names
@@ -40,6 +41,7 @@ def examine() -> Iterator[Finding]:
         _java,
         _artifacts,
         _libraries,
+        _docker,
         _ports,
         _sandboxes,
         _passwords,
@@ -85,7 +87,14 @@ def _folders() -> Iterator[Finding]:
         there = next(p for p in (folder, *folder.parents) if p.exists())
         import os
 
-        if not os.access(there, os.W_OK | os.X_OK):
+        if subject == "cache" and there == folder and not os.access(there, os.W_OK):
+            yield Finding(
+                subject,
+                "note",
+                f"{folder} is another user's; data folders are prepared in {config.home() / golden.PREPARED}",
+                "export SANDBOX_CACHE to a folder of yours, if something is to be fetched",
+            )
+        elif not os.access(there, os.W_OK | os.X_OK):
             yield Finding(
                 subject, "problem", f"{folder} cannot be written", f"export {variable}=~/some/folder"
             )
@@ -161,6 +170,12 @@ def _libraries() -> Iterator[Finding]:
             yield Finding(
                 "mysql", "problem", f"{library} is missing, which MariaDB needs", f"apt-get install {package}"
             )
+
+
+def _docker() -> Iterator[Finding]:
+    from sandbox.runtimes.docker.doctor import examine as examine_docker
+
+    yield from examine_docker()
 
 
 def _ports() -> Iterator[Finding]:

@@ -14,7 +14,6 @@ an optional ``detail`` (may have several lines) and ``actions``: commands or ste
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -68,6 +67,8 @@ class BugError(SandboxError):
 
 def unknown_name(kind: str, name: str, known: Iterable[str], *, list_command: str) -> UsageError:
     """An error for a name that does not exist, with the nearest ones that do."""
+    import difflib
+
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     detail = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(names)}."

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sandbox.errors import EnvironmentRefusedError, UsageError
-from sandbox.runtimes.native.registry import recipe
+from sandbox.state import engine_of, replica_number
 
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
 RESERVE_MIB = 128
@@ -40,11 +40,11 @@ def available_memory() -> int:
     return free
 
 
-def check_memory(engines: Sequence[str], budget: int | None) -> None:
-    """Refuse before the start when the engines to be started do not fit, with the sum."""
-    if not engines:
+def check_memory(parts: Mapping[str, int], budget: int | None) -> None:
+    """Refuse before the start what does not fit (``parts``: MiB by name of what is to be started), with the
+    sum."""
+    if not parts:
         return
-    parts = {name: recipe(name).memory_mib for name in engines}
     total = sum(parts.values())
     listed = " + ".join(f"{name} {mib}" for name, mib in parts.items())
     if budget is not None and total > budget >> 20:
@@ -59,16 +59,25 @@ def check_memory(engines: Sequence[str], budget: int | None) -> None:
         raise EnvironmentRefusedError(
             f"{total} MiB of memory are needed, {free} MiB are free.",
             code="memory-short",
-            detail=f"{listed} = {total} MiB, and {RESERVE_MIB} MiB stay in reserve",
-            actions=["sandbox up postgres redis   # fewer engines", "sandbox status   # what runs already"],
+            detail=f"{listed} = {total} MiB, and {RESERVE_MIB} MiB stay in reserve: "
+            f"{total + RESERVE_MIB - free} MiB too few",
+            actions=[
+                *_fewer_replicas(parts),
+                "sandbox up postgres redis   # fewer engines",
+                "sandbox status   # what runs already",
+            ],
         )
 
 
-def check_disk(engines: Sequence[str], download: int, folders: Sequence[Path]) -> None:
+def _fewer_replicas(parts: Mapping[str, int]) -> list[str]:
+    several = dict.fromkeys(engine_of(name) for name in parts if replica_number(name))
+    return [f"sandbox up {name} --replicas 0   # or fewer than asked for" for name in several]
+
+
+def check_disk(parts: Mapping[str, int], download: int, folders: Sequence[Path]) -> None:
     """Refuse before the download when the disk cannot hold artifacts, installs, golden copies and data.
 
-    ``engines`` are those without a golden copy; ``download`` is in bytes."""
-    parts = {name: recipe(name).disk_mib for name in engines}
+    ``parts`` are MiB by engine, of those that were never prepared; ``download`` is in bytes."""
     total = sum(parts.values()) + (download >> 20)
     if not total:
         return

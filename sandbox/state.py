@@ -5,6 +5,7 @@
     <home>/<name>/state.json      durable facts (EngineRecord for each engine), atomic writes, schema version
     <home>/<name>/secrets.json    passwords, 0600
     <home>/<name>/lock            held by the one command that changes the sandbox
+    <home>/<name>/snapshots/      see :mod:`sandbox.snapshots`
     <home>/<name>/run/            records of processes, by the processes themselves
     <home>/<name>/engines/<e>/    data, work, engine.log
 
@@ -30,13 +31,20 @@ from sandbox.errors import EnvironmentRefusedError, UsageError
 from sandbox.events import Said, Sink
 
 SCHEMA_VERSION = 1
+RESTORE = "restore.json"
+"""File in the state folder that says which restore of a snapshot was begun and is not done."""
+_REPLICA = "-replica-"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 
 
 @dataclass
 class EngineRecord:
     """Durable facts of one engine in one sandbox. ``wanted``: up since it was last asked for.
-    ``golden`` is set while the data folder still has the golden copy's passwords (its key)."""
+    ``golden`` is set while the data folder still has the golden copy's passwords (its key). ``options`` are
+    settings of the engine, in the recipe's words; ``follows`` is the port on which a replica was told to find
+    its primary; ``provider`` which of the engine's products serves it, empty for the first of them;
+    ``image`` the one that was named in the place of the official image, in Docker; ``ring``: it runs so that
+    other nodes can join."""
 
     runtime: str
     ports: dict[str, int] = field(default_factory=dict)
@@ -49,21 +57,60 @@ class EngineRecord:
     durable: bool = False
     golden: str = ""
     seconds: float | None = None
+    options: dict[str, str] = field(default_factory=dict)
+    follows: int | None = None
+    provider: str = ""
+    image: str = ""
+    ring: bool = False
+
+
+def replica_name(engine: str, number: int) -> str:
+    """What the n-th replica of an engine is called: ``postgres-replica-1``."""
+    return f"{engine}{_REPLICA}{number}"
+
+
+def engine_of(name: str) -> str:
+    """The engine of a seat's name: ``postgres`` of ``postgres`` and of ``postgres-replica-1``."""
+    return name.partition(_REPLICA)[0]
+
+
+def kind_of(engine: str, provider: str) -> str:
+    """``aws-localstack`` of ``aws`` and ``localstack``; the engine alone for its usual provider."""
+    return f"{engine}-{provider}" if provider else engine
+
+
+def replica_number(name: str) -> int:
+    """1 of ``postgres-replica-1``, 0 of ``postgres``."""
+    number = name.partition(_REPLICA)[2]
+    return int(number) if number.isdigit() else 0
 
 
 @dataclass
 class Seat:
-    """An engine's place in a sandbox: its folders, its record, its passwords."""
+    """An engine's place in a sandbox: its folders, its record, its passwords. A replica has one of its own,
+    with its primary's passwords; ``replica`` is its number then."""
 
     sandbox: str
     engine: str
     root: Path
     record: EngineRecord
     credentials: Credentials
+    replica: int = 0
+
+    @property
+    def name(self) -> str:
+        """``postgres``, ``postgres-replica-1``."""
+        return replica_name(self.engine, self.replica) if self.replica else self.engine
+
+    @property
+    def kind(self) -> str:
+        """What a runtime knows it by: its engine, and the provider when it is not the usual one
+        (``aws-localstack``)."""
+        return kind_of(self.engine, self.record.provider)
 
     @property
     def folder(self) -> Path:
-        return self.root / "engines" / self.engine
+        return self.root / "engines" / self.name
 
     @property
     def data(self) -> Path:
@@ -80,16 +127,16 @@ class Seat:
     @property
     def run(self) -> Path:
         """Record of the engine's process."""
-        return self.root / "run" / f"{self.engine}.pid"
+        return self.root / "run" / f"{self.name}.pid"
 
     @property
     def build_run(self) -> Path:
         """Record of the process that makes a golden copy for it."""
-        return self.root / "run" / f"{self.engine}.build.pid"
+        return self.root / "run" / f"{self.name}.build.pid"
 
     @property
     def mark(self) -> str:
-        return f"{self.root}:{self.engine}"
+        return f"{self.root}:{self.name}"
 
 
 def write_atomic(path: Path, text: str, mode: int = 0o600) -> None:
@@ -130,11 +177,12 @@ def names() -> list[str]:
 
 
 class State:
-    """The state folder of one sandbox, read on construction."""
+    """The state folder of one sandbox, read on construction. ``root`` is its place when it is not one that a
+    person named (an instance, see :mod:`sandbox.instances`)."""
 
-    def __init__(self, name: str) -> None:
-        self.name = check_name(name)
-        self.root = config.home() / name
+    def __init__(self, name: str, root: Path | None = None) -> None:
+        self.name = name if root else check_name(name)
+        self.root = root or config.home() / name
         self.engines: dict[str, EngineRecord] = {}
         self._passwords: dict[str, dict[str, str]] = {}
         self._guard = threading.Lock()
@@ -221,18 +269,34 @@ class State:
                 actions=["export SANDBOX_HOME=~/some/folder"],
             ) from problem
 
-    def seat(self, engine: str, runtime: str = "native") -> Seat:
-        """The engine's place, with new passwords when it has none yet (not saved until :meth:`save`)."""
-        record = self.engines.setdefault(engine, EngineRecord(runtime=runtime))
+    def replicas(self, engine: str) -> list[str]:
+        """The names of an engine's replicas, the first one first."""
+        found = (name for name in self.engines if name != engine and engine_of(name) == engine)
+        return sorted(found, key=replica_number)
+
+    def seat(self, name: str, runtime: str = "native") -> Seat:
+        """The place of an engine or a replica, with new passwords when the engine has none yet (not saved
+        until :meth:`save`). ``runtime`` is what shall run an engine of which there is no record; a replica
+        runs as its primary does."""
+        engine = engine_of(name)
+        if name not in self.engines:
+            primary = self.engines.get(engine)
+            self.engines[name] = EngineRecord(runtime=primary.runtime if primary else runtime)
+        record = self.engines[name]
         pair = self._passwords.setdefault(
             engine, {"admin": random_secrets.token_hex(12), "learner": random_secrets.token_hex(12)}
         )
-        return Seat(self.name, engine, self.root, record, Credentials(pair["admin"], pair["learner"]))
+        credentials = Credentials(pair["admin"], pair["learner"])
+        return Seat(self.name, engine, self.root, record, credentials, replica_number(name))
 
-    def forget(self, engine: str) -> None:
-        """Drop an engine's record and passwords (its data is deleted)."""
-        self.engines.pop(engine, None)
-        self._passwords.pop(engine, None)
+    def set_password(self, engine: str, password: str) -> None:
+        """Keep the administrator's password of an engine that is not ours (not saved until :meth:`save`)."""
+        self._passwords[engine]["admin"] = password
+
+    def forget(self, name: str) -> None:
+        """Drop the record and the passwords of an engine or a replica (its data is deleted)."""
+        self.engines.pop(name, None)
+        self._passwords.pop(name, None)
 
     @contextmanager
     def locked(self, sink: Sink) -> Iterator[None]:

@@ -8,19 +8,20 @@ from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sandbox import config
+from sandbox import config, replicas
 from sandbox.engines.registry import engine as engine_named
 from sandbox.errors import EnvironmentRefusedError, SandboxError
 from sandbox.events import Failed, Warned
 from sandbox.plan import Seen, Step, Wish, plan_up, starts
+from sandbox.runtimes import ports
 from sandbox.runtimes.base import Started
-from sandbox.runtimes.native import ports
-from sandbox.runtimes.native.registry import recipe
-from sandbox.state import Seat
+from sandbox.runtimes.choice import choose, connect, providers, settle
+from sandbox.state import Seat, kind_of
 from sandbox.status import EngineStatus, wrapped
 
 if TYPE_CHECKING:
     from sandbox.datasets import Dataset
+    from sandbox.runtimes.external.addresses import Address
     from sandbox.sandbox import Sandbox
 
 
@@ -46,36 +47,62 @@ class BringUp:
     durable: bool | None
     offline: bool
     memory: int | None
+    wished_replicas: int | None = None
+    runtime: str | None = None
+    external: Mapping[str, Address] = field(default_factory=dict)
+    provider: str | None = None
 
     def plan(self) -> list[Step]:
         """The steps, from what is seen now."""
         wished = self.dataset.hash if self.dataset else None
-        wishes = [Wish(name, wished, self.asked.get(name), self.durable) for name in self.wanted]
-        return plan_up(wishes, {name: self._seen(name) for name in self.wanted})
+        wishes = [
+            Wish(name, wished, self.asked.get(name), self.durable, self.wished_replicas)
+            for name in self.wanted
+        ]
+        served = providers(self.box, self.wanted, self.provider, self.external)
+        runtimes = choose(self.box, self.wanted, self.runtime, self.external, served)
+        if self.wished_replicas is not None:
+            replicas.check_here(self.box, runtimes, self.wished_replicas)
+        return plan_up(
+            wishes,
+            {name: self._seen(name, runtimes[name], kind_of(name, served[name])) for name in self.wanted},
+        )
 
     def act(self) -> UpResult:
         """Plan and do it. The sandbox's lock must be held."""
-        box, steps = self.box, self.plan()
+        box = self.box
+        runtimes = settle(box, self.wanted, self.runtime, self.external, self.provider)
+        if "docker" in runtimes.values() or any((box.root / "engines").glob("*-replica-*/data.new")):
+            box.end_helpers()
+        for name, address in self.external.items():
+            connect(box, name, address)
+        steps = self.plan()
         to_start = starts(steps)
         self._check_room(to_start)
         for step in steps:
             if step.action == "stop":
                 box.runtime.stop(box.seat(step.engine), box.sink)
+            elif step.action == "delete":
+                replicas.delete(box, step.engine)
         if to_start:
             self._make_ready(to_start)
         result = UpResult(steps, [])
         loads = {s.engine for s in steps if s.action == "load"}
 
         def bring(name: str) -> Started | None:
+            replicas.copy_at_rest(self, name, steps)
             started = self._start(box.seat(name)) if name in to_start else None
+            replicas.bring(self, name, steps, result)
             if name in loads and self.dataset is not None:
                 box.load_into(name, self.dataset)
             return started
 
-        self._side_by_side(sorted(self.wanted, key=lambda n: recipe(n).order), bring, result)
+        slowest_first = sorted(self.wanted, key=lambda n: box.runtime.facts(box.seat(n)).order)
+        self._side_by_side(slowest_first, bring, result)
         if to_start or loads:
             box.state.save()
-        self._make_spares({s.engine for s in steps if s.action == "create"} - set(result.failed))
+        created = {s.engine for s in steps if s.action == "create" and s.engine in self.wanted}
+        self._make_spares(created - set(result.failed))
         result.engines = box.status(self.wanted, probe=False)
         for status in result.engines:
             status.kept = status.name not in to_start
@@ -83,14 +110,17 @@ class BringUp:
 
     def _make_ready(self, to_start: Sequence[str]) -> None:
         box = self.box
-        box.runtime.fetch(to_start, box.sink, offline=self.offline)
+        seats = [box.seat(n) for n in to_start if n in self.wanted]
+        box.runtime.fetch(seats, box.sink, offline=self.offline)
         for name in to_start:
-            if box.seat(name).data.is_dir():
+            if box.runtime.has_data(box.seat(name)):
                 box.runtime.clear(box.seat(name))
         self._choose_ports(to_start)
         for name in to_start:
-            record = box.seat(name).record
+            seat = box.seat(name)
+            record = seat.record
             record.wanted = True
+            record.ring = box.runtime.facts(seat).forms_ring and bool(box.state.replicas(seat.engine))
             if self.durable is not None:
                 record.durable = self.durable
         box.state.save()
@@ -102,43 +132,51 @@ class BringUp:
             seats = [self.box.seat(name) for name in created]
             self.box.runtime.make_spares(seats, self.dataset or Dataset.course())
 
-    def _seen(self, name: str) -> Seen:
+    def _seen(self, name: str, runtime: str, kind: str) -> Seen:
         if name not in self.box.state.engines:
-            return Seen(missing_mib=self._missing_mib(name))
+            missing = self.box.runtime.named(runtime).missing(kind)
+            return Seen(missing_mib=-(-missing // 2**20))
         seat = self.box.seat(name)
+        there = self.box.runtime.has_data(seat)
         alive = self.box.runtime.observe(seat, memory=False).alive
-        if alive and not ports.answers(seat.record.ports.get("main", 0)):
+        facts = self.box.runtime.facts(seat)
+        if alive and facts.ours and not there:
+            # Its first start was killed before the dataset was whole.
+            self.box.runtime.stop(seat, self.box.sink, abort=True)
+            alive = False
+        if alive and facts.ours and not ports.answers(seat.record.ports.get("main", 0)):
             self.box.sink(Warned(f"{name} runs but does not answer on its port; it is started anew."))
             self.box.runtime.stop(seat, self.box.sink)
             alive = False
         return Seen(
             alive=alive,
-            has_data=seat.data.is_dir(),
+            has_data=there,
             dataset=seat.record.dataset,
             port=seat.record.ports.get("main"),
             durable=seat.record.durable,
-            died=seat.record.wanted and not alive and seat.data.is_dir(),
-            missing_mib=0 if alive else self._missing_mib(name),
+            died=seat.record.wanted and not alive and there,
+            missing_mib=0 if alive else -(-self.box.runtime.missing(seat) // 2**20),
+            replicas=replicas.seen(self, seat),
+            copied_at_rest=facts.copied_at_rest,
+            closed=facts.forms_ring and not seat.record.ring,
         )
-
-    def _missing_mib(self, name: str) -> int:
-        from sandbox.runtimes.native.artifacts import missing
-
-        size = sum(a.size for a in missing(recipe(name).groups, self.box.runtime.cache))
-        return -(-size // 2**20)
 
     def _check_room(self, to_start: Sequence[str]) -> None:
         from sandbox import preflight
 
-        preflight.check_memory(to_start, self.memory)
-        new = [n for n in to_start if not (self.box.runtime.cache / "golden" / n).is_dir()]
-        download = sum(self._missing_mib(n) for n in to_start) << 20
-        preflight.check_disk(new, download, [self.box.runtime.cache, config.home()])
+        runtime, seats = self.box.runtime, [self.box.seat(n) for n in to_start]
+        preflight.check_memory({s.name: runtime.facts(s).memory_mib for s in seats}, self.memory)
+        engines = [s for s in seats if not s.replica]
+        needs = {s.name: runtime.needs(s) for s in engines if runtime.needs(s)}
+        download = sum(runtime.missing(s) for s in engines)
+        preflight.check_disk(needs, download, [runtime.cache, config.home()])
 
     def _choose_ports(self, to_start: Sequence[str]) -> None:
         taken = {p for r in self.box.state.engines.values() for p in r.ports.values()}
         for name in to_start:
-            record, found, engine = self.box.seat(name).record, recipe(name), engine_named(name)
+            seat = self.box.seat(name)
+            record, engine = seat.record, engine_named(seat.engine)
+            found = self.box.runtime.facts(seat)
             for role in found.ports:
                 before = record.ports.get(role)
                 if role == "main" and name in self.asked:
@@ -146,7 +184,8 @@ class BringUp:
                 elif before is not None and ports.free(before):
                     continue
                 else:
-                    default = role == "main" and found.prefers_default_port and before is None
+                    prefers = found.prefers_default_port and self.box.prefers_default_ports
+                    default = role == "main" and prefers and before is None and not seat.replica
                     wish = engine.default_port if default else None
                     if wish is not None and wish not in taken and ports.free(wish):
                         record.ports[role] = wish
@@ -165,36 +204,48 @@ class BringUp:
     def _start(self, seat: Seat) -> Started:
         from sandbox.datasets import Dataset
 
-        fresh = not seat.data.is_dir()
-        used = self.dataset or Dataset.course()
-        if fresh:
-            seat.record.dataset, seat.record.dataset_label = used.hash, used.name
+        fresh = not self.box.runtime.has_data(seat)
+        used = self.remember_dataset(seat) if fresh else self.dataset or Dataset.course()
         try:
             started = self._start_once(seat, used)
         except EnvironmentRefusedError as error:
-            if not self._lost_a_port(seat, error):
+            if not self.lost_a_port(seat, error):
                 raise
             started = self._start_once(seat, used)
         seat.record.seconds = round(started.seconds, 3)
         self.box.state.save()
         return started
 
+    def remember_dataset(self, seat: Seat) -> Dataset:
+        """The dataset that a new engine shall have, noted in its record."""
+        from sandbox.datasets import Dataset
+
+        used = self.dataset or Dataset.course()
+        if self.dataset is None and seat.record.dataset and not self.box.runtime.facts(seat).keeps:
+            # It lost what it had been given when it was stopped.
+            used = self.box.dataset(seat.engine)
+        seat.record.dataset, seat.record.dataset_label = used.hash, used.name
+        return used
+
     def _start_once(self, seat: Seat, dataset: Dataset) -> Started:
         # Saved before the copy: a crash between copy and password must know which golden copy it came from.
         box = self.box
         return box.runtime.start(seat, dataset, box.sink, offline=self.offline, save=box.state.save)
 
-    def _lost_a_port(self, seat: Seat, error: EnvironmentRefusedError) -> bool:
+    def lost_a_port(self, seat: Seat, error: EnvironmentRefusedError) -> bool:
         """Whether the engine ended because somebody took its port after it was chosen (some bind theirs
-        seconds later); it has another one then."""
+        seconds later), and may be started once more: on another port, or again on the one that was asked for
+        when that is free by now."""
         lost = [role for role, port in seat.record.ports.items() if not ports.free(port)]
-        if error.code != "engine-died" or not lost or seat.engine in self.asked:
+        if error.code != "port-lost" and not (error.code == "engine-died" and lost):
             return False
-        for role in lost:
+        if seat.name in self.asked:
+            return not lost
+        for role in lost or list(seat.record.ports):
             before = seat.record.ports[role]
             seat.record.ports[role] = ports.any_free(seat.record.ports.values())
             text = f"Port {before} was just taken by {ports.holder(before)}; "
-            self.box.sink(Warned(f"{text}{seat.engine} takes {seat.record.ports[role]}."))
+            self.box.sink(Warned(f"{text}{seat.name} takes {seat.record.ports[role]}."))
         return True
 
     def _side_by_side(

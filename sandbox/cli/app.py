@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from sandbox.cli import catalogue, clients, data, doctor, exercise, fixtures, lifecycle, pull
+from sandbox.cli import (
+    bundle,
+    catalogue,
+    clients,
+    data,
+    doctor,
+    exercise,
+    fixtures,
+    lifecycle,
+    pull,
+    snapshot,
+)
 
 app = typer.Typer(
     name="sandbox",
@@ -45,8 +56,12 @@ def main(
 lifecycle.register(app)
 clients.register(app)
 data.register(app)
+app.add_typer(snapshot.app, name="snapshot", help="Copies of the data: save, restore, list, delete.")
 app.add_typer(exercise.app, name="exercise", help="Exercises: list, start, grade, run, verify.")
 catalogue.register(app)
 app.add_typer(fixtures.app, name="fixtures", help="The dataset: list, generate, check.")
 pull.register(app)
+app.add_typer(
+    bundle.app, name="bundle", help="One file for machines without a network: create, verify, load."
+)
 doctor.register(app)

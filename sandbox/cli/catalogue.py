@@ -33,6 +33,8 @@ def engines(as_json: AsJson = False) -> None:
     with command("engines", as_json=as_json) as out:
         from sandbox.engines.registry import NAMES, engine
         from sandbox.runtimes.native.registry import recipe
+        from sandbox.runtimes.registry import EXTERNAL
+        from sandbox.runtimes.registry import NAMES as RUNTIMES
 
         data, rows = [], []
         for name in NAMES:
@@ -45,8 +47,9 @@ def engines(as_json: AsJson = False) -> None:
                     "product": made.product,
                     "version": made.version,
                     "services": list(one.services),
-                    "runtimes": ["native"],
+                    "runtimes": [*RUNTIMES, EXTERNAL],
                     "platforms": list(made.platforms),
+                    "providers": list(one.providers),
                     "default_port": one.default_port,
                     "memory_mib": made.memory_mib,
                     "approximation": made.approximation,

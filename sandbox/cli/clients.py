@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sandbox.cli.options import AsJson, Engines, Name, OneEngine
-from sandbox.output import command
+from sandbox.output import Output, command
+
+if TYPE_CHECKING:
+    from sandbox.sandbox import Sandbox
 
 
 class EnvFormat(StrEnum):
-    """Forms in which ``env`` writes variables."""
+    """Forms in which ``env`` writes variables; functions of :mod:`sandbox.env_forms`."""
 
     SHELL = "shell"
     DOTENV = "dotenv"
     JSON = "json"
+    GITHUB = "github"
+    COMPOSE = "compose"
 
 
 def register(app: typer.Typer) -> None:
@@ -40,55 +46,98 @@ def env(
 ) -> None:
     """Connection variables of the running engines. They hold passwords: keep them to yourself."""
     with command("env", as_json=as_json) as out:
-        import json
-        import shlex
-
+        from sandbox import env_forms
         from sandbox.sandbox import Sandbox
 
         values = Sandbox(name=name, sink=out.sink).env(engines)
-        if form is EnvFormat.JSON and not as_json:
-            out.result(values, json.dumps(values, indent=2))
-        elif form is EnvFormat.DOTENV:
-            out.result(values, "\n".join(f"{k}={_dotenv(v)}" for k, v in values.items()))
-        else:
-            out.result(values, "\n".join(f"export {k}={shlex.quote(v)}" for k, v in values.items()))
-
-
-def _dotenv(value: str) -> str:
-    if value and all(c.isalnum() or c in "_-./:@+=,%?&" for c in value):
-        return value
-    return (
-        '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$").replace("\n", "\\n") + '"'
-    )
+        written = {
+            EnvFormat.SHELL: env_forms.shell,
+            EnvFormat.DOTENV: env_forms.dotenv,
+            EnvFormat.JSON: env_forms.as_json,
+            EnvFormat.GITHUB: env_forms.github,
+            EnvFormat.COMPOSE: env_forms.compose,
+        }[form]
+        if form is EnvFormat.GITHUB and not as_json:
+            # Before any variable is set, and apart from the lines that go to the file of variables.
+            sys.stderr.write(env_forms.github_masks(values) + "\n")
+            sys.stderr.flush()
+        out.result(values, written(values))
 
 
 def execute(
     argv: Annotated[list[str], typer.Argument(metavar="CMD", help="The command and its arguments.")],
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="In a sandbox of its own, deleted when the command ends.")
+    ] = False,
+    engines: Annotated[
+        str | None,
+        typer.Option(
+            "--engines",
+            metavar="ENGINE,...",
+            help="Only these engines: their variables, and what --fresh starts.",
+            show_default=False,
+        ),
+    ] = None,
     name: Name = None,
 ) -> None:
     """Run a command with the connection variables and the engines' own clients on its PATH.
 
-    The command takes this process's place: its exit code and signals are its own.
+    The command takes this process's place: its exit code and signals are its own. With --fresh it is waited
+    for: its exit code is passed on (128 + n when signal n ended it), and signals are passed to it.
     """
     with command("exec") as out:
-        import shutil
-
+        from sandbox.engines.registry import chosen
         from sandbox.errors import EnvironmentRefusedError, UsageError
         from sandbox.sandbox import Sandbox
 
+        wanted = chosen([n.strip() for n in engines.split(",") if n.strip()]) if engines else None
+        if fresh:
+            if name is not None:
+                raise UsageError("--fresh and --name exclude each other.", code="options-exclude")
+            raise typer.Exit(_in_fresh_sandbox(out, wanted, argv))
         box = Sandbox(name=name, sink=out.sink)
         if not box.running():
             raise EnvironmentRefusedError(
                 f"Nothing runs in sandbox {box.name!r}.", code="nothing-runs", actions=["sandbox up"]
             )
-        environment = {**os.environ, **box.env()}
-        environment["PATH"] = os.pathsep.join([*map(str, box.bin()), os.environ.get("PATH", os.defpath)])
-        program = shutil.which(argv[0], path=environment["PATH"])
-        if program is None:
-            raise UsageError(f"There is no command {argv[0]!r}.", code="no-such-command")
+        program, environment = _prepared(box, wanted, argv)
         out.progress_ends()
         sys.stdout.flush()
         os.execve(program, argv, environment)  # noqa: S606 - to be that command is what exec is for
+
+
+def _in_fresh_sandbox(out: Output, engines: list[str] | None, argv: list[str]) -> int:
+    from sandbox.foreground import deaf, run
+    from sandbox.fresh import fresh, sweep
+
+    sweep(out.sink)
+    with ExitStack() as cleaning:
+        box = cleaning.enter_context(fresh(engines, sink=out.sink))
+        program, environment = _prepared(box, engines, argv)
+        out.progress_ends()
+        sys.stdout.flush()
+        try:
+            return run(program, argv, environment)
+        finally:
+            # A second Ctrl-C must not leave half of it behind.
+            with deaf():
+                cleaning.close()
+
+
+def _prepared(box: Sandbox, engines: list[str] | None, argv: list[str]) -> tuple[str, dict[str, str]]:
+    """The program to execute and its environment; UsageError when there is no such program."""
+    import shutil
+
+    from sandbox.clients.programs import pointed
+    from sandbox.errors import UsageError
+
+    environment = {**os.environ, **box.env(engines)}
+    path = os.pathsep.join([*map(str, box.bin(engines)), os.environ.get("PATH", os.defpath)])
+    environment["PATH"] = os.pathsep.join([*map(str, pointed(box.runtime.cache, path, box.sink)), path])
+    program = shutil.which(argv[0], path=environment["PATH"])
+    if program is None:
+        raise UsageError(f"There is no command {argv[0]!r}.", code="no-such-command")
+    return program, environment
 
 
 def shell(

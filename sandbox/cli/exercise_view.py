@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sandbox.grading.model import PARTS
 from sandbox.output import table
 
 if TYPE_CHECKING:
@@ -44,10 +45,25 @@ def graded(result: ExerciseResult, most_lines: int | None = None) -> list[Any]:
             (Text(f"{mark} {check.outcome}", style=style), f"{check.points}/{check.max_points}", text)
         )
     shown.append(table(("CHECK", "POINTS", ""), rows, right=("POINTS",)))
-    shown.append(f"{result.points} of {result.max_points} points in {result.seconds:.2f} s.")
+    taken = f" ({result.penalty} less for {result.hints} hints)" if result.penalty else ""
+    shown.append(f"{result.points} of {result.max_points} points{taken} in {result.seconds:.2f} s.")
     if "approximation" in result.facts:
         shown.append(f"Graded on an approximation: {result.facts['approximation']}")
     return shown
+
+
+def standing(exercises: list[dict[str, Any]]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Columns and rows of a table, services by parts: how many are solved of how many there are."""
+
+    def of(service: str, part: str) -> str:
+        found = [e for e in exercises if e["service"] == service and e["part"] == part]
+        return f"{sum(e['state'] == 'solved' for e in found)}/{len(found)}" if found else "-"
+
+    services = dict.fromkeys(e["service"] for e in exercises)
+    return (
+        ("SERVICE", *(part.upper() for part in PARTS)),
+        [(service, *(of(service, part) for part in PARTS)) for service in services],
+    )
 
 
 def verdict(found: Verified) -> str:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sandbox.cli.options import AsJson, Engines, Name, Offline, OneEngine
+from sandbox.cli.options import AsJson, Engines, Name, Offline, OneEngine, Provider, Runtime
 from sandbox.output import Output, command, table
 
 if TYPE_CHECKING:
     from sandbox.datasets import Dataset
+    from sandbox.runtimes.external.addresses import Address
     from sandbox.status import EngineStatus
     from sandbox.up import UpResult
 
@@ -30,6 +31,17 @@ def _mib(size: int | None) -> str:
     return f"{size / 2**20:.0f} MiB" if size is not None else ""
 
 
+def _note(engine: EngineStatus) -> str:
+    if not engine.replica_of:
+        return engine.problem or ("approximation" if engine.approximation else "")
+    if engine.problem:
+        return engine.problem
+    note = f"replica of {engine.replica_of}"
+    if engine.lag_bytes is not None:
+        return f"{note}, {engine.lag_bytes} bytes behind"
+    return note if engine.lag_seconds is None else f"{note}, {engine.lag_seconds:.1f} s behind"
+
+
 def _engine_table(engines: list[EngineStatus]) -> Any:
     rows = [
         (
@@ -44,7 +56,7 @@ def _engine_table(engines: list[EngineStatus]) -> Any:
             if e.seconds is not None and e.state == "running"
             else "",
             _mib(e.memory_bytes),
-            "approximation" if e.approximation else e.problem,
+            _note(e),
         )
         for e in engines
     ]
@@ -58,7 +70,11 @@ def _engine_table(engines: list[EngineStatus]) -> Any:
 def _notes(engines: list[EngineStatus]) -> list[str]:
     total = sum(e.memory_bytes or 0 for e in engines)
     notes = [f"Memory in all: {total / 2**30:.2f} GiB (sum of PSS)."] if total else []
-    return notes + [f"{e.name} is an approximation: {e.approximation}" for e in engines if e.approximation]
+    return notes + [f"{e.name} is an approximation: {e.approximation}" for e in engines if _told(e)]
+
+
+def _told(engine: EngineStatus) -> bool:
+    return bool(engine.approximation) and not engine.replica_of
 
 
 def _timings(result: UpResult) -> Any:
@@ -89,6 +105,28 @@ def _ports(given: list[str] | None) -> dict[str, int]:
             )
         asked[engine(name).name] = int(number)
     return asked
+
+
+def _addresses(given: list[str] | None, *, sure: bool) -> dict[str, Address]:
+    """The addresses of ``--external``; AWS itself only after a yes, in the command or at the terminal."""
+    if not given:
+        return {}
+    from sandbox.errors import UsageError
+    from sandbox.runtimes.external.addresses import parse_all
+
+    found = parse_all(given)
+    real = next((a for a in found.values() if a.is_real_aws), None)
+    if real and not sure:
+        asked = sys.stdin.isatty() and sys.stderr.isatty()
+        if not asked or not typer.confirm(f"{real.host} is AWS itself, which costs money. Use it?", err=True):
+            raise UsageError(
+                f"{real.host} is AWS itself, which costs money.",
+                code="real-aws",
+                detail="Nothing was asked there. We load, reset and delete nothing in it; what you do with "
+                "`sandbox exec` and `sandbox shell` you do there.",
+                actions=["the same command with --yes-real-aws", "sandbox up aws   # none of it, here"],
+            )
+    return found
 
 
 def wished_dataset(out: Output, scale: int | None, no_data: bool) -> Callable[[], Dataset] | None:
@@ -130,6 +168,29 @@ def up(
             show_default=False,
         ),
     ] = None,
+    replicas: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Have N replicas follow each engine named: postgres, mysql, redis. 0 deletes them. "
+            "In Docker also: N further nodes of cassandra, which stay.",
+            show_default=False,
+        ),
+    ] = None,
+    runtime: Runtime = None,
+    provider: Provider = None,
+    external: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ENGINE=URL",
+            help="Use an engine that runs already, at this address; can be repeated. "
+            "ENGINE alone: the address is in SANDBOX_EXTERNAL_<ENGINE>.",
+            show_default=False,
+        ),
+    ] = None,
+    yes_real_aws: Annotated[
+        bool, typer.Option("--yes-real-aws", help="Yes, --external aws may be AWS itself, which costs money.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan; change nothing.")] = False,
     timings: Annotated[
         bool, typer.Option("--timings", help="Print the seconds by engine and phase.")
@@ -140,9 +201,12 @@ def up(
 ) -> None:
     """Start engines (all by default) and load the dataset into each."""
     with command("up", as_json=as_json) as out:
+        from sandbox import fresh, leases
         from sandbox.preflight import parse_size
         from sandbox.sandbox import Sandbox
 
+        if not dry_run:
+            fresh.sweep(out.sink)
         box = Sandbox(name=name, sink=out.sink)
         result = box.up(
             engines,
@@ -151,6 +215,10 @@ def up(
             durable=durable,
             offline=offline,
             memory=parse_size(memory) if memory else None,
+            replicas=replicas,
+            runtime=runtime,
+            provider=provider,
+            external=_addresses(external, sure=yes_real_aws),
             dry_run=dry_run,
         )
         data: dict[str, Any] = {
@@ -164,6 +232,7 @@ def up(
                 table(("ENGINE", "STEP", "CAUSE"), [(s.engine, s.action, s.cause) for s in result.steps]),
             )
             return
+        leases.keep(box, [e.name for e in result.engines])
         data["failed"] = [{"engine": n, **e.as_json()} for n, e in result.failed.items()]
         data["timings"] = {n: dict(s.phases) for n, s in result.started.items()}
         shown: list[Any] = [_engine_table(result.engines), *_notes(result.engines)]
@@ -203,19 +272,37 @@ def down(
 ) -> None:
     """Stop engines; their data are kept."""
     with command("down", as_json=as_json) as out:
+        from sandbox import fresh
         from sandbox.sandbox import Sandbox
         from sandbox.state import names
 
         stopped: list[dict[str, str]] = []
+        outside: list[str] = []
+        lost: list[dict[str, str]] = []
+        if every:
+            # These have no person's data, so that there is nothing to keep.
+            ended = fresh.sweep(out.sink, used=True)
+            stopped += [dict(zip(("sandbox", "engine"), e.split("/"), strict=True)) for e in ended]
         deleted = False
         for one in names() if every else [name]:
             box = Sandbox(name=one, sink=out.sink)
             deleted = deleted or (delete and box.exists())
+            outside += box.external()
+            lost += [{"sandbox": box.name, "engine": e} for e in box.forgetful() if not delete]
             stopped += [{"sandbox": box.name, "engine": e} for e in box.down(engines, delete=delete)]
         listed = ", ".join(s["engine"] if not every else f"{s['sandbox']}/{s['engine']}" for s in stopped)
+        gone = [e for e in stopped if e in lost]
         kept = "Data deleted." if deleted else "Data kept: `sandbox up` goes on with them."
-        text = f"Stopped: {listed}. {kept}" if stopped else f"Nothing ran. {kept if deleted else ''}".rstrip()
-        out.result({"stopped": stopped, "deleted": delete}, text)
+        if gone == stopped:
+            kept = kept if deleted else ""
+        text = f"Stopped: {listed}. {kept}" if stopped else f"Nothing ran. {kept if deleted else ''}"
+        shown = [text.rstrip()]
+        if gone:
+            names_of = ", ".join(dict.fromkeys(e["engine"] for e in gone))
+            shown.append(f"Not kept, by its provider: {names_of}. `sandbox up` loads the dataset anew.")
+        if left := [e["engine"] for e in stopped if e["engine"] in outside]:
+            shown.append(f"External servers run on, and are let go: {', '.join(dict.fromkeys(left))}.")
+        out.result({"stopped": stopped, "deleted": delete}, *shown)
 
 
 def status(
@@ -232,7 +319,7 @@ def status(
 
         box = Sandbox(name=name, sink=out.sink)
         found = box.status(chosen(engines))
-        healthy = [e.name for e in found if e.healthy]
+        healthy = [e.name for e in found if e.healthy and not e.replica_of]
         tables = box.counts(healthy) if counts and healthy else []
         data = {"sandbox": box.name, "engines": [asdict(e) for e in found], "tables": tables}
         shown: list[Any] = [_engine_table(found), *_notes(found)]
@@ -249,7 +336,10 @@ def status(
             raise NotSoError(
                 "; ".join(f"{e.name} {e.state}: {e.problem}" for e in bad),
                 code="unhealthy",
-                actions=[f"sandbox logs {bad[0].name}", f"sandbox up {' '.join(e.name for e in bad)}"],
+                actions=[
+                    f"sandbox logs {bad[0].name}",
+                    f"sandbox up {' '.join(dict.fromkeys(e.replica_of or e.name for e in bad))}",
+                ],
             )
 
 

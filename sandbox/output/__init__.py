@@ -64,13 +64,19 @@ class Output:
         """The command's result: ``data`` for the envelope, ``shown`` (text, rich renderables) for people."""
         self.progress_ends()
         self.data = data
-        if not self.as_json:
-            for item in shown:
-                if isinstance(item, str):
-                    sys.stdout.write(item if item.endswith("\n") or not item else item + "\n")
-                else:
-                    self.console.print(item)
-            sys.stdout.flush()
+        for item in shown:
+            self.show(item)
+
+    def show(self, item: Any) -> None:
+        """One more thing for people (text, a rich renderable) on stdout; nothing under ``--json``."""
+        self.progress_ends()
+        if self.as_json:
+            return
+        if isinstance(item, str):
+            sys.stdout.write(item if item.endswith("\n") or not item else item + "\n")
+        else:
+            self.console.print(item)
+        sys.stdout.flush()
 
     def say(self, text: str) -> None:
         """One more line for people on stdout; nothing under ``--json``."""
