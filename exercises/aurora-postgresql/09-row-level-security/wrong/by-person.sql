@@ -1,0 +1,12 @@
+CREATE ROLE sales_staff;
+CREATE ROLE sales_management IN ROLE sales_staff;
+CREATE USER mitchell PASSWORD 'x1' IN ROLE sales_staff;
+CREATE USER blythe PASSWORD 'x2' IN ROLE sales_staff;
+CREATE USER kowalczyk PASSWORD 'x3' IN ROLE sales_management;
+CREATE USER auditor PASSWORD 'x4';
+GRANT SELECT, INSERT, UPDATE, DELETE ON deals TO mitchell, blythe, kowalczyk;
+GRANT SELECT ON deals TO auditor;
+ALTER TABLE deals ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_deals ON deals TO sales_staff USING (rep = current_user) WITH CHECK (rep = current_user);
+CREATE POLICY all_deals ON deals TO sales_management USING (true) WITH CHECK (true);
+CREATE POLICY audited_deals ON deals FOR SELECT TO auditor USING (true);

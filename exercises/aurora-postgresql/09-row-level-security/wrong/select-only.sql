@@ -1,0 +1,13 @@
+CREATE ROLE sales_staff;
+CREATE ROLE sales_management IN ROLE sales_staff;
+CREATE USER mitchell PASSWORD 'x1' IN ROLE sales_staff;
+CREATE USER blythe PASSWORD 'x2' IN ROLE sales_staff;
+CREATE USER kowalczyk PASSWORD 'x3' IN ROLE sales_management;
+CREATE USER auditor PASSWORD 'x4';
+GRANT SELECT, INSERT, UPDATE ON deals TO sales_staff;
+ALTER TABLE deals ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_deals ON deals FOR SELECT TO sales_staff USING (rep = current_user);
+CREATE POLICY new_deals ON deals FOR INSERT TO sales_staff WITH CHECK (true);
+CREATE POLICY changed_deals ON deals FOR UPDATE TO sales_staff USING (true);
+GRANT SELECT (dealid, territory, amount) ON deals TO auditor;
+CREATE POLICY audited_deals ON deals FOR SELECT TO auditor USING (true);
