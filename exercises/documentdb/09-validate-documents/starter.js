@@ -1,0 +1,6 @@
+use shop
+
+const order = {
+  bsonType: "object"
+}
+db.orders.findOne()

@@ -1,0 +1,29 @@
+use shop
+
+const line = {
+  bsonType: "object",
+  required: ["product", "pieces", "price"],
+  properties: {
+    product: { bsonType: "int" },
+    pieces: { bsonType: "int", minimum: 1 },
+    price: { bsonType: "decimal", minimum: 0 }
+  }
+}
+const order = {
+  bsonType: "object",
+  additionalProperties: false,
+  properties: {
+    _id: {},
+    customer: { bsonType: "int", minimum: 1 },
+    date: { bsonType: "date" },
+    status: { enum: ["open", "shipped", "returned"] },
+    lines: { bsonType: "array", minItems: 1, items: line },
+    note: { bsonType: "string" }
+  }
+}
+db.runCommand({
+  collMod: "orders",
+  validator: { $jsonSchema: order },
+  validationLevel: "moderate",
+  validationAction: "error"
+})
