@@ -1,0 +1,42 @@
+import boto3
+from boto3.dynamodb.conditions import Key
+
+orders = boto3.resource("dynamodb").Table("orders")
+cloudwatch = boto3.client("cloudwatch")
+
+# 1. What the four reads cost
+key = {"customer_id": 293, "TS": "2014-05-01"}
+tell = {"ReturnConsumedCapacity": "TOTAL"}
+answers = {
+    "get-strong": orders.get_item(Key=key, ConsistentRead=True, **tell),
+    "get": orders.get_item(Key=key, **tell),
+    "query": orders.query(KeyConditionExpression=Key("customer_id").eq(293), **tell),
+    "scan": orders.scan(**tell),
+}
+
+# 2. Write that to CloudWatch
+cloudwatch.put_metric_data(
+    Namespace="Shop",
+    MetricData=[
+        {
+            "MetricName": "ReadUnits",
+            "Dimensions": [{"Name": "Access", "Value": name}],
+            "Value": answer["ConsumedCapacity"]["CapacityUnits"],
+        }
+        for name, answer in answers.items()
+    ],
+)
+
+# 3. The alarm: capacity is per second, the sum is of a minute
+per_second = orders.provisioned_throughput["ReadCapacityUnits"]
+cloudwatch.put_metric_alarm(
+    AlarmName="orders-reads-high",
+    Namespace="AWS/DynamoDB",
+    MetricName="ConsumedReadCapacityUnits",
+    Statistic="Sum",
+    Period=60,
+    EvaluationPeriods=1,
+    Threshold=0.8 * per_second * 60,
+    ComparisonOperator="GreaterThanThreshold",
+    TreatMissingData="notBreaching",
+)

@@ -1,0 +1,6 @@
+aws dynamodb update-table --table-name orders --billing-mode PROVISIONED \
+    --provisioned-throughput ReadCapacityUnits=15,WriteCapacityUnits=40 \
+    --global-secondary-index-updates \
+    '[{"Update": {"IndexName": "by_employee", "ProvisionedThroughput": {"ReadCapacityUnits": 20, "WriteCapacityUnits": 15}}}]' \
+    --query TableDescription.TableStatus
+aws dynamodb update-table --table-name sessions --billing-mode PAY_PER_REQUEST --query TableDescription.TableStatus
