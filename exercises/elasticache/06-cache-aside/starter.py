@@ -1,0 +1,30 @@
+import json
+import os
+from pathlib import Path
+
+import psycopg2
+import redis
+
+cache = redis.Redis.from_url(os.environ["REDIS_URL"], decode_responses=True)
+database = psycopg2.connect(os.environ["DATABASE_URL"])
+database.autocommit = True
+
+
+def read(user):
+    with database.cursor() as cursor:
+        cursor.execute("SELECT userid, name, age, city FROM profiles WHERE userid = %s", [user])
+        return dict(zip(("userid", "name", "age", "city"), cursor.fetchone(), strict=True))
+
+
+def change(user, city):
+    with database.cursor() as cursor:
+        cursor.execute("UPDATE profiles SET city = %s WHERE userid = %s", [city, user])
+
+
+answers = []
+for request in json.loads(Path("requests.json").read_text()):
+    if request["do"] == "read":
+        answers.append(read(request["user"]))
+    else:
+        change(request["user"], request["city"])
+Path("answers.json").write_text(json.dumps(answers))
