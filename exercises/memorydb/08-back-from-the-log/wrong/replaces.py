@@ -1,0 +1,35 @@
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import redis
+
+live = redis.Redis.from_url(os.environ["REDIS_URL"])
+
+# 1. Up to the command: one word, of eight bytes
+[log] = Path("appendonlydir").glob("*.incr.aof")
+before, flushed, _ = log.read_bytes().partition(b"*1\r\n$8\r\nFLUSHALL\r\n")
+assert flushed, "no FLUSHALL in it"
+log.write_bytes(before)
+
+# 2. A server of my own on what is left
+settings = {"port": "0", "unixsocket": "mended.sock", "dir": ".", "appendonly": "yes", "save": ""}
+words = [word for name, value in settings.items() for word in (f"--{name}", value)]
+server = subprocess.Popen(["valkey-server", *words], stdout=subprocess.DEVNULL)
+mended = redis.Redis(unix_socket_path="mended.sock")
+while True:
+    try:
+        mended.dbsize()
+        break
+    except redis.exceptions.RedisError:
+        # It does not listen yet, or is still reading
+        assert server.poll() is None, "it did not start"
+        time.sleep(0.02)
+
+# 3. All keys of the copy
+for key in mended.scan_iter(count=1000):
+    live.restore(key, 0, mended.dump(key), replace=True)
+
+server.terminate()
+server.wait()
