@@ -1,0 +1,60 @@
+import json
+import os
+from pathlib import Path
+
+from gremlin_python.driver.driver_remote_connection import DriverRemoteConnection
+from gremlin_python.process.anonymous_traversal import traversal
+from gremlin_python.process.graph_traversal import __
+from gremlin_python.process.traversal import Cardinality, T
+from gremlin_python.statics import long
+
+connection = DriverRemoteConnection(
+    os.environ["SANDBOX_GREMLIN_URL"],
+    os.environ["SANDBOX_GREMLIN_DATABASE"],
+    username=os.environ["SANDBOX_GREMLIN_USER"],
+    password=os.environ["SANDBOX_GREMLIN_PASSWORD"],
+)
+g = traversal().with_(connection)
+file = Path("graph.json")
+
+
+def export():
+    # Each value on its own: a property may have several.
+    values = __.properties().project("key", "value").by(T.key).by(T.value).fold()
+    vertices = g.V().project("id", "label", "values").by(T.id).by(T.label).by(values).to_list()
+    edges = (
+        g.E()
+        .project("id", "label", "from", "to", "values")
+        .by(T.id)
+        .by(T.label)
+        .by(__.out_v().id_())
+        .by(__.in_v().id_())
+        .by(values)
+        .to_list()
+    )
+    file.write_text(json.dumps({"vertices": vertices, "edges": edges}, default=str))
+
+
+def sent(value):
+    return long(value) if type(value) is int else value
+
+
+def bring_back():
+    graph = json.loads(file.read_text())
+    for vertex in graph["vertices"]:
+        new = g.add_v(vertex["label"]).property(T.id, vertex["id"])
+        for each in vertex["values"]:
+            new = new.property(Cardinality.set_, each["key"], sent(each["value"]))
+        new.iterate()
+    for edge in graph["edges"]:
+        new = g.V(edge["from"]).add_e(edge["label"]).to(__.V(edge["to"])).property(T.id, edge["id"])
+        for each in edge["values"]:
+            new = new.property(each["key"], sent(each["value"]))
+        new.iterate()
+
+
+if os.environ["SANDBOX_RUN"] == "1":
+    export()
+else:
+    bring_back()
+connection.close()
