@@ -1,0 +1,38 @@
+-- 1. The key of a line, as a key here and as a reference to orders
+CREATE TABLE returns (
+  salesorderid int,
+  salesorderdetailid int,
+  quantity int NOT NULL CHECK (quantity >= 1),
+  PRIMARY KEY (salesorderid, salesorderdetailid),
+  FOREIGN KEY (salesorderid, salesorderdetailid) REFERENCES orders
+);
+
+-- 2. Each real line once
+INSERT INTO returns
+SELECT DISTINCT salesorderid, salesorderdetailid, quantity
+FROM returns_feed JOIN orders USING (salesorderid, salesorderdetailid);
+
+-- 3. First one row for each order, then the sums
+CREATE VIEW sales_by_employee AS
+SELECT
+  e.employeeid,
+  e.fullname,
+  count(DISTINCT o.salesorderid) AS orders,
+  coalesce(sum(o.totaldue), 0) AS billed,
+  coalesce(sum(r.quantity), 0) AS pieces_back
+FROM employees e
+LEFT JOIN orders o USING (employeeid)
+LEFT JOIN returns r USING (salesorderid, salesorderdetailid)
+GROUP BY e.employeeid, e.fullname;
+
+-- 4. A condition on the sum of a group
+CREATE VIEW frequent_returns AS
+SELECT c.customerid, c.fullname, sum(r.quantity) AS pieces
+FROM returns r
+JOIN orders o USING (salesorderid, salesorderdetailid)
+JOIN customers c USING (customerid)
+GROUP BY c.customerid, c.fullname
+HAVING sum(r.quantity) >= 10;
+
+SELECT * FROM sales_by_employee ORDER BY billed DESC;
+SELECT * FROM frequent_returns ORDER BY pieces DESC;
