@@ -11,7 +11,8 @@ Every command on a page is run by ``tests/e2e/test_docs.py``, so a page shows wh
   needs. The folder holds ``my-csv-files/`` (the dataset's files), ``my.gremlin`` (an answer) and ``answers/``
   (two answers in SQL). Interactive commands get an empty input.
 - A comment before a block says more: ``<!-- not run: why -->``; ``<!-- exit: 1 -->``, the codes with which
-  its last command may end; ``<!-- alone -->``: in a home of its own in which nothing runs. The comment
+  its last command may end; ``<!-- alone -->``: in a home of its own in which nothing runs;
+  ``<!-- docker -->``: the same, where a Docker engine answers, in a checkout. The comment
   ``<!-- needs: postgres redis -->`` anywhere on a page names its engines; without it a page of
   ``docs/engines/`` needs its own, any other page all.
 - Blocks of other kinds show no commands; a test sees to that.
@@ -21,7 +22,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sandbox.engines.registry import NAMES
@@ -53,6 +54,7 @@ class Block:
     not_run: str = ""
     exits: tuple[int, ...] = (0,)
     alone: bool = False
+    docker: bool = False
 
     @property
     def place(self) -> str:
@@ -76,6 +78,11 @@ class Page:
     @property
     def runnable(self) -> list[Block]:
         return [b for b in self.blocks if b.commands and not b.not_run]
+
+
+def only(page: Page, *, docker: bool) -> Page:
+    """A page with those of its blocks that need a Docker engine, or with the others."""
+    return replace(page, blocks=tuple(b for b in page.blocks if b.docker == docker))
 
 
 def pages(root: Path = ROOT) -> list[Path]:
@@ -123,18 +130,18 @@ def _block(path: Path, line: int, kind: str, inner: Sequence[str], directive: st
     elif kind in ("sh", "python"):
         commands = (Command("\n".join(inner)),)
     name, _, value = directive.partition(":")
-    not_run, alone = "", False
+    not_run, alone, docker = "", False, False
     exits: tuple[int, ...] = (0,)
     if commands and directive:
         if name == "not run" and value.strip():
             not_run = value.strip()
         elif name == "exit":
             exits = tuple(int(code) for code in value.split())
-        elif name == "alone":
-            alone = True
+        elif name in ("alone", "docker"):
+            alone, docker = True, name == "docker"
         elif not _NEEDS.match(f"<!-- {directive} -->"):
             raise ValueError(f"{path}:{line}: nobody understands <!-- {directive} -->")
-    return Block(path, line, kind, "\n".join(inner), commands, not_run, exits, alone)
+    return Block(path, line, kind, "\n".join(inner), commands, not_run, exits, alone, docker)
 
 
 def _session(lines: Sequence[str]) -> Iterator[Command]:

@@ -23,9 +23,12 @@ MINUTES = 10
 FIRST = "01-create-insert-query"
 
 PAGES = [
-    pytest.param(page, id=str(path.relative_to(pages.ROOT)))
+    pytest.param(
+        page, id=f"{path.relative_to(pages.ROOT)}{'-docker' * docker}", marks=[pytest.mark.docker] * docker
+    )
     for path in pages.pages()
-    if (page := pages.read(path)).runnable
+    for docker in (False, True)
+    if (page := pages.only(pages.read(path), docker=docker)).runnable
 ]
 
 
@@ -69,6 +72,8 @@ def _alone(block: pages.Block, folder: Path) -> None:
     home = Path(tempfile.mkdtemp(prefix="sandbox-test-alone-"))
     home.chmod(0o755)
     own = {"SANDBOX_HOME": str(home)}
+    if block.docker and not (folder / "compose").exists():
+        (folder / "compose").symlink_to(config.resources("compose"))
     try:
         _run(block, folder, own)
     finally:

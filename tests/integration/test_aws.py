@@ -339,6 +339,29 @@ def test_an_iam_user_may_do_what_a_policy_says_and_nothing_else(
             iam.delete_user(UserName="reader")
 
 
+def test_a_bucket_with_a_page_size_lists_in_pages_and_another_at_once(
+    aws: tuple[Aws, Endpoint], learner: Endpoint
+) -> None:
+    engine, _ = aws
+    with engine.connect(learner) as session:
+        s3 = session.client("s3")
+        for name in ("paged", "plain"):
+            bucket = f"{name}-{learner.user}"
+            s3.create_bucket(Bucket=bucket)
+            for number in range(7):
+                s3.put_object(Bucket=bucket, Key=f"part-{number}")
+        bucket = f"paged-{learner.user}"
+        tag = {"Key": "sandbox:page-size", "Value": "3"}
+        s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [tag]})
+        first = s3.list_objects_v2(Bucket=bucket)
+        assert (first["KeyCount"], first["IsTruncated"]) == (3, True)
+        assert s3.list_objects_v2(Bucket=bucket, MaxKeys=2)["KeyCount"] == 2
+        for listing in ("list_objects_v2", "list_objects"):
+            pages = list(s3.get_paginator(listing).paginate(Bucket=bucket))
+            assert [len(page["Contents"]) for page in pages] == [3, 3, 1]
+        assert s3.list_objects_v2(Bucket=f"plain-{learner.user}")["KeyCount"] == 7
+
+
 def test_a_service_that_is_not_there_says_so(session: Any) -> None:
     from botocore.exceptions import ClientError
 
@@ -412,6 +435,32 @@ def test_what_was_there_two_seconds_before_a_kill_is_there_after_it(own_home: Pa
     assert engine.counts(admin) == Dataset.course().counts
 
 
+def test_what_an_answer_makes_is_saved_with_what_others_change_and_when_it_is_asked_for(
+    own_home: Path,
+) -> None:
+    box = Sandbox(name="later")
+    assert box.up(["aws"]).failed == {}
+    engine, admin = Aws(), box.endpoint("aws")
+    state = box.seat("aws").data / "state" / "dynamodb.json"
+    engine.flush(admin)
+    with engine.connect(engine.begin(admin, ATTEMPT, SECRETS)) as session, engine.connect(admin) as own:
+        answer, mine = session.client("dynamodb"), own.client("dynamodb")
+        _make_table(answer, "from-the-answer")
+        time.sleep(2.5)
+        # It can wait longer than what somebody does in an account of their own.
+        assert "from-the-answer" not in state.read_text()
+        _make_table(mine, "own")
+        time.sleep(2.5)
+        assert '"own"' in state.read_text()
+        assert "from-the-answer" in state.read_text()
+        _make_table(answer, "asked-for")
+        engine.flush(admin)
+        assert "asked-for" in state.read_text()
+        _make_table(answer, "at-the-end")
+    box.down(["aws"])
+    assert "at-the-end" in state.read_text()
+
+
 def _kill(running: process.Process) -> None:
     os.kill(running.pid, signal.SIGKILL)
     deadline = time.monotonic() + 10
@@ -438,6 +487,13 @@ def test_the_cli_answers_in_json_in_text_and_in_part(aws: tuple[Aws, Endpoint]) 
         assert (text.text, text.has_value) == ("Abel", False)
         (count,) = client.execute("dynamodb scan --table-name employees --select COUNT --query Count")
         assert count.value == 17
+
+
+def test_the_cli_asks_nobody_else_for_queues(aws: tuple[Aws, Endpoint], learner: Endpoint) -> None:
+    engine, _ = aws
+    with engine.client(learner) as client:
+        (made,) = client.execute("aws sqs create-queue --queue-name arrivals")
+        assert made.value["QueueUrl"].startswith(learner.url)
 
 
 def test_the_cli_reads_files_of_the_current_folder(

@@ -25,7 +25,10 @@ from sandbox.endpoint import Endpoint
 from sandbox.engines.base import Attempt, Credentials
 from sandbox.engines.cassandra import CassandraEngine
 from sandbox.engines.cassandra_driver import make_cluster
+from sandbox.engines.cassandra_kept import end_kept
 from sandbox.engines.cassandra_load import changed
+from sandbox.engines.cassandra_nodetool import FORGET, Answer
+from sandbox.engines.cassandra_nodetool import run as nodetool
 from sandbox.runtimes.native import process
 from sandbox.sandbox import Sandbox
 
@@ -474,10 +477,40 @@ def test_a_users_own_driver_connects_with_what_env_gives(cassandra: tuple[Cassan
         cluster.shutdown()
 
 
+def test_the_administrators_connections_serve_one_attempt_after_the_other(
+    cassandra: tuple[CassandraEngine, Endpoint],
+) -> None:
+    engine, admin = cassandra
+    end_kept()
+    seen = []
+    for _ in range(3):
+        engine.begin(admin, ATTEMPT, SECRETS)
+        with engine.connect_preparing(admin) as made:
+            rows = made.execute("SELECT port, username FROM system_views.clients")
+            seen.append({row.port for row in rows if row.username == admin.user})
+    engine.clear(admin, ATTEMPT)
+    assert seen[0] == seen[1] == seen[2] != set()
+
+
+def test_a_connection_that_was_led_elsewhere_or_has_ended_serves_nobody_else(
+    cassandra: tuple[CassandraEngine, Endpoint],
+) -> None:
+    engine, admin = cassandra
+    with engine.connect_guarded(admin) as first:
+        first.execute("USE system")
+    with engine.connect_guarded(admin) as second:
+        assert (second is not first, second.keyspace) == (True, admin.database)
+    second.cluster.shutdown()
+    with engine.connect_guarded(admin) as third:
+        assert third.execute("SELECT fullname FROM customers WHERE customerid = 293").one() is not None
+    end_kept()
+    assert third.is_shutdown
+
+
 # -- processes ---------------------------------------------------------------------------------------
 
 
-def test_durable_keeps_every_acknowledged_row_over_a_kill(own_home: Path) -> None:
+def test_durable_keeps_rows_and_schema_over_a_kill_and_nothing_of_what_was_dropped(own_home: Path) -> None:
     box = Sandbox(name="durable")
     result = box.up(["cassandra"], durable=True, dataset=Dataset.empty)
     assert not result.failed
@@ -490,12 +523,143 @@ def test_durable_keeps_every_acknowledged_row_over_a_kill(own_home: Path) -> Non
         insert = made.prepare("INSERT INTO kept.t (k, n) VALUES (?, ?)")
         for number in range(50):
             made.execute(insert, (uuid.uuid4(), number))
+        # What is dropped stays gone, although its rows are still in the commit log.
+        for number in range(2):
+            made.execute("CREATE TABLE kept.again (k int PRIMARY KEY)")
+            made.execute("INSERT INTO kept.again (k) VALUES (%s)", [number])
+            made.execute("DROP TABLE kept.again")
+        made.execute("CREATE TABLE kept.again (k int PRIMARY KEY)")
+        made.execute("INSERT INTO kept.again (k) VALUES (7)")
+        made.execute("ALTER TABLE kept.again ADD note text")
+        made.execute("INSERT INTO kept.again (k, note) VALUES (8, 'added')")
+        made.execute(f"CREATE KEYSPACE gone {ONE_COPY}")
+        made.execute("CREATE TABLE gone.t (k int PRIMARY KEY)")
+        made.execute("INSERT INTO gone.t (k) VALUES (1)")
+        made.execute("DROP KEYSPACE gone")
         running = process.read_record(box.state.root / "run" / "cassandra.pid")
         assert running is not None
         os.kill(running.pid, signal.SIGKILL)
     finally:
         cluster.shutdown()
+    deadline = time.monotonic() + 10
+    while box.status(["cassandra"], probe=False)[0].state != "died" and time.monotonic() < deadline:
+        time.sleep(0.02)
     assert not box.up(["cassandra"]).failed
     engine = CassandraEngine()
     with engine.connect(replace(box.endpoint("cassandra"), database="kept")) as made:
         assert {row.n for row in made.execute("SELECT n FROM t")} == set(range(50))
+        assert {tuple(row) for row in made.execute("SELECT k, note FROM again")} == {(7, None), (8, "added")}
+        keyspaces = made.execute("SELECT keyspace_name FROM system_schema.keyspaces")
+        assert "gone" not in {row.keyspace_name for row in keyspaces}
+
+
+# -- nodetool ----------------------------------------------------------------------------------------
+
+
+def _snapshots(session: Any) -> set[tuple[str, str]]:
+    rows = session.execute("SELECT name, keyspace_name FROM system_views.snapshots")
+    return {(row.name, row.keyspace_name) for row in rows}
+
+
+@pytest.fixture
+def shop(learner: Endpoint) -> Iterator[tuple[Endpoint, Any]]:
+    """The learner with a keyspace of its own and three rows in it."""
+    with make_cluster(learner) as cluster:
+        own = cluster.connect()
+        own.execute(f"CREATE KEYSPACE shop_backup {ONE_COPY}")
+        own.execute("CREATE TABLE shop_backup.orders (id int PRIMARY KEY, total int)")
+        for number in (1, 2, 3):
+            own.execute("INSERT INTO shop_backup.orders (id, total) VALUES (%s, %s)", (number, number * 10))
+        yield learner, own
+
+
+def _folder(own: Any, snapshot: str) -> str:
+    where = own.execute("SELECT value FROM system_views.settings WHERE name = 'data_file_directories'")
+    table = own.execute("SELECT id FROM system_schema.tables WHERE keyspace_name = 'shop_backup'").one().id
+    return f"{where.one().value.strip('[]')}/shop_backup/orders-{table.hex}/snapshots/{snapshot}"
+
+
+def test_a_table_that_was_truncated_comes_back_from_its_snapshot(shop: tuple[Endpoint, Any]) -> None:
+    learner, own = shop
+    assert nodetool(learner, ["snapshot", "-t", "before", "-cf", "orders", "shop_backup"]).code == 0
+    own.execute("TRUNCATE shop_backup.orders")
+    assert own.execute("SELECT * FROM shop_backup.orders").all() == []
+    folder = _folder(own, "before")
+    assert nodetool(learner, ["import", "--copy-data", "shop_backup", "orders", folder]) == Answer("", "", 0)
+    assert {tuple(row) for row in own.execute("SELECT * FROM shop_backup.orders")} == {
+        (1, 10), (2, 20), (3, 30),
+    }  # fmt: skip
+    assert "before" in nodetool(learner, ["listsnapshots"]).out
+
+
+def test_only_the_administrator_may_have_snapshots_forgotten(
+    cassandra: tuple[CassandraEngine, Endpoint], shop: tuple[Endpoint, Any], session: Any
+) -> None:
+    from cassandra import Unauthorized
+
+    engine, admin = cassandra
+    learner, own = shop
+    assert nodetool(learner, ["snapshot", "-t", "kept", "shop_backup"]).code == 0
+    with pytest.raises(Unauthorized, match="superuser"):
+        own.execute("SELECT key FROM system.local", custom_payload={FORGET: b"shop_backup"})
+    assert ("kept", "shop_backup") in _snapshots(session)
+    engine.clear(admin, replace(ATTEMPT, owns={"keyspaces": ["shop_backup"]}))
+    assert ("kept", "shop_backup") not in _snapshots(session)
+
+
+def test_snapshots_go_with_the_attempt_and_with_a_reset(
+    cassandra: tuple[CassandraEngine, Endpoint], shop: tuple[Endpoint, Any], session: Any
+) -> None:
+    engine, admin = cassandra
+    learner, _ = shop
+    assert nodetool(learner, ["snapshot", "-t", "mine", "shop_backup"]).code == 0
+    assert nodetool(admin, ["snapshot", "-t", "ours", "sandbox"]).code == 0
+    engine.clear(admin, ATTEMPT)
+    assert _snapshots(session) == {("ours", "sandbox")}
+    engine.reset(admin, Dataset.course())
+    assert _snapshots(session) == set()
+
+
+HARM = [
+    "snapshot -t x",
+    "snapshot -t x sandbox",
+    "snapshot -t ../x shop_backup",
+    "snapshot -t x -kt sandbox.orders",
+    "clearsnapshot --all",
+    "clearsnapshot --all -- sandbox",
+    "flush",
+    "compact system_auth",
+    "refresh sandbox orders",
+    "import sandbox orders /tmp",
+    "import shop_backup orders /",
+    "import shop_backup orders {folder}/../../../../sandbox",
+    "import shop_backup orders {folder}",
+    "stopdaemon",
+    "drain",
+    "disablebinary",
+    "decommission",
+    "nothing",
+    "",
+]
+
+
+def test_a_learner_does_no_harm_with_nodetool(shop: tuple[Endpoint, Any], session: Any) -> None:
+    learner, own = shop
+    before, folder = _snapshots(session), _folder(own, "none")
+    for words in HARM:
+        answer = nodetool(learner, words.format(folder=folder).split(" "))
+        assert answer.code in (1, 2), words
+        assert answer.err, words
+    # Where the program nodetool would end itself with an error, the server goes on.
+    assert "does not exist" in nodetool(learner, ["status", "no_such_keyspace"]).out
+    assert _snapshots(session) == before
+    assert own.execute("SELECT count(*) FROM shop_backup.orders").one()[0] == 3
+
+
+def test_nodetool_counts_what_a_table_was_asked(shop: tuple[Endpoint, Any]) -> None:
+    learner, own = shop
+    for _ in range(7):
+        own.execute("SELECT * FROM shop_backup.orders WHERE id = 1")
+    told = nodetool(learner, ["tablestats", "shop_backup.orders"]).out
+    assert "Local read count: 7\n" in told
+    assert "Local write count: 3\n" in told

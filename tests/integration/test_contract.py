@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import socket
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,10 +20,15 @@ from sandbox.clients.shell import statements
 from sandbox.datasets import Dataset
 from sandbox.engines.registry import NAMES, engine
 from sandbox.errors import EnvironmentRefusedError
+from sandbox.runtimes import ports
+from sandbox.runtimes.docker.client import client
+from sandbox.runtimes.docker.compose import container_name
 from sandbox.runtimes.native import process
-from sandbox.runtimes.native.registry import recipe
+from sandbox.runtimes.native.launch import Launch
+from sandbox.runtimes.registry import facts
 from sandbox.sandbox import Sandbox
 from sandbox.up import BringUp
+from tests import docker
 
 KEPT = {
     "postgres": ("create table kept as select 42 as answer;", "select answer from kept;"),
@@ -69,14 +74,34 @@ def up(box: Sandbox, name: str) -> int:
     return pid
 
 
+RUNTIMES = ["native", pytest.param("docker", marks=pytest.mark.docker)]
+
+
 @pytest.fixture
 def box(own_home: Path) -> Sandbox:
     return Sandbox(name="contract")
 
 
+def listening(box: Sandbox, name: str, pid: int) -> set[str]:
+    """The addresses at which an engine can be reached from this machine."""
+    seat = box.seat(name)
+    if seat.record.runtime == "docker":
+        bound = client().containers.get(container_name(seat)).attrs["HostConfig"]["PortBindings"]
+        return {binding["HostIp"] for bindings in bound.values() for binding in bindings}
+    leader, sockets = psutil.Process(pid), []
+    for one_process in (leader, *leader.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):  # a worker that has done its work
+            sockets += one_process.net_connections("inet")
+    return {c.laddr.ip for c in sockets if c.status == psutil.CONN_LISTEN}
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("name", NAMES)
-def test_an_engine_starts_loaded_keeps_what_was_written_and_leaves_nothing(name: str, box: Sandbox) -> None:
-    one, found = engine(name), recipe(name)
+def test_an_engine_starts_loaded_keeps_what_was_written_and_leaves_nothing(
+    name: str, runtime: str, box: Sandbox, own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SANDBOX_RUNTIME", runtime)
+    one, found = engine(name), facts(name, runtime)
     pid = up(box, name)
 
     endpoint = box.endpoint(name)
@@ -87,14 +112,10 @@ def test_an_engine_starts_loaded_keeps_what_was_written_and_leaves_nothing(name:
     assert status.memory_bytes is not None
     assert status.memory_bytes < (found.memory_mib * 1.6) * 2**20, "the recipe says too little memory"
 
-    leader = psutil.Process(pid)
-    sockets = []
-    for one_process in (leader, *leader.children(recursive=True)):
-        with contextlib.suppress(psutil.NoSuchProcess):  # a worker that has done its work
-            sockets += one_process.net_connections("inet")
-    assert {c.laddr.ip for c in sockets if c.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
-    if os.geteuid() == 0:
-        assert leader.uids().real != 0, "an engine runs as root"
+    assert status.runtime == runtime
+    assert listening(box, name, pid) == {"127.0.0.1"}
+    if os.geteuid() == 0 and runtime == "native":
+        assert psutil.Process(pid).uids().real != 0, "an engine runs as root"
 
     if found.no_password:
         assert endpoint.port != one.default_port or not found.prefers_default_port
@@ -116,7 +137,7 @@ def test_an_engine_starts_loaded_keeps_what_was_written_and_leaves_nothing(name:
 
     # A kill -9 keeps what was committed, where the recipe does not say otherwise; the dataset in any case.
     time.sleep(0.2)
-    os.kill(pid, signal.SIGKILL)
+    box.runtime.kill(box.seat(name))
     deadline = time.monotonic() + 10
     while box.status([name], probe=False)[0].state != "died" and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -128,15 +149,19 @@ def test_an_engine_starts_loaded_keeps_what_was_written_and_leaves_nothing(name:
     if "durability" not in found.lacks:
         assert "42" in said(box, name, read)
 
+    assert list(box.logs(name, lines=5)) or runtime == "native", "it wrote nothing that logs could show"
     assert box.down([name], delete=True) == [name]
     assert not box.state.root.exists()
+    assert docker.remove_left(own_home) == []
 
 
+@pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize("name", NAMES)
 def test_reset_and_load_bring_the_dataset_back_and_are_idempotent(
-    name: str, sandbox: Sandbox, engine_up: object
+    name: str, runtime: str, request: pytest.FixtureRequest
 ) -> None:
-    engine_up(name)  # type: ignore[operator]
+    sandbox = request.getfixturevalue("sandbox" if runtime == "native" else "docker_sandbox")
+    request.getfixturevalue("engine_up" if runtime == "native" else "docker_up")(name)
     one = engine(name)
     write, _ = KEPT[name]
     said(sandbox, name, write)
@@ -152,27 +177,74 @@ def test_reset_and_load_bring_the_dataset_back_and_are_idempotent(
     sandbox.reset([name])
 
 
-@pytest.mark.parametrize("name", ["redis", "postgres", "gremlin"])
-def test_a_port_that_is_taken_between_choice_and_start_costs_one_more_start(
-    name: str, box: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    holders = []
+@pytest.fixture
+def holder(monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """What takes the port of an engine after it was chosen. Nobody can connect to it."""
     choose = BringUp._choose_ports
 
     def choose_and_lose(self: BringUp, to_start: list[str]) -> None:
         choose(self, to_start)
-        port = self.box.seat(name).record.ports["main"]
-        holders.append(socket.create_server(("127.0.0.1", port)))
+        chosen = self.box.seat(to_start[0]).record.ports
+        if not self.asked:
+            # The default one may have closed connections of an earlier test, and be free to servers alone.
+            chosen["main"] = ports.any_free()
+        taken.bind(("127.0.0.1", chosen["main"]))
 
-    monkeypatch.setattr(BringUp, "_choose_ports", choose_and_lose)
-    try:
-        result = box.up([name])
-        assert result.failed == {}
-        assert box.endpoint(name).port != holders[0].getsockname()[1]
-        assert box.status([name])[0].healthy
-    finally:
-        for holder in holders:
-            holder.close()
+    with socket.socket() as taken:
+        monkeypatch.setattr(BringUp, "_choose_ports", choose_and_lose)
+        yield taken
+
+
+@pytest.fixture
+def brief_holder(holder: socket.socket, monkeypatch: pytest.MonkeyPatch) -> socket.socket:
+    """The same, and it lets go as soon as the engine has died of it."""
+    died = Launch._died
+
+    def let_go(self: Launch, code: int) -> EnvironmentRefusedError:
+        holder.close()
+        return died(self, code)
+
+    monkeypatch.setattr(Launch, "_died", let_go)
+    return holder
+
+
+@pytest.mark.parametrize("name", ["redis", "postgres", "mysql", "gremlin"])
+def test_a_port_that_is_taken_between_choice_and_start_costs_one_more_start(
+    name: str, box: Sandbox, holder: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Who connects to it hears nothing: the wait for the engine must not become a wait for this one.
+    start = Launch.start
+
+    def start_with_a_listener(self: Launch) -> process.Child:
+        if holder.getsockname()[1] == self.context.ports["main"]:
+            holder.listen()
+        return start(self)
+
+    monkeypatch.setattr(Launch, "start", start_with_a_listener)
+    result = box.up([name])
+    assert result.failed == {}
+    assert box.endpoint(name).port != holder.getsockname()[1]
+    assert box.status([name])[0].healthy
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_port_that_is_free_again_when_its_engine_has_died_of_it_costs_one_more_start(
+    name: str, box: Sandbox, brief_holder: socket.socket
+) -> None:
+    result = box.up([name])
+    assert result.failed == {}
+    assert brief_holder.fileno() == -1, "it did not die of the port"
+    assert box.status([name])[0].healthy
+
+
+def test_an_asked_port_is_tried_once_more_when_who_took_it_has_let_go(
+    box: Sandbox, brief_holder: socket.socket
+) -> None:
+    port = ports.any_free()
+    result = box.up(["redis"], asked_ports={"redis": port})
+    assert result.failed == {}
+    assert brief_holder.fileno() == -1, "it did not die of the port"
+    assert box.endpoint("redis").port == port
 
 
 def test_a_prepared_folder_that_does_not_hold_the_whole_dataset_is_removed_and_told(

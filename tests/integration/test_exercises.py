@@ -22,89 +22,13 @@ from sandbox.engines.registry import NAMES
 from sandbox.errors import EnvironmentRefusedError
 from sandbox.grading import runner
 from sandbox.grading.exercise import Exercise, find, find_all, folders, load
-from sandbox.grading.lanes import by_engine
+from sandbox.grading.lanes import side_by_side
 from sandbox.grading.model import ExerciseResult, Outcome
 from sandbox.grading.place import Place
+from sandbox.grading.places import places
 from sandbox.grading.verify import Verified, verify
 from sandbox.sandbox import Sandbox
-
-TOML = """\
-title = "Count"
-service = "{service}"
-engine = "{engine}"
-part = "create"
-level = 1
-minutes = 5
-answer = "{suffix}"
-course_step = "Count"
-aws_difference = "None."
-hints = ["one", "two", "three"]
-{extra}
-[[wrong]]
-file = "wrong/no-key{suffix}"
-says = "Forgets the key"
-loses = ["key-set", "key-right"]
-
-[[wrong]]
-file = "wrong/other{suffix}"
-says = "Sets another value"
-loses = ["key-right"]
-"""
-REDIS_CHECK = '''\
-"""A key whose value varies with the seed."""
-from sandbox.grading import Mismatch, Missing, check
-
-
-def prepare(ctx):
-    ctx.connection.set("wanted", ctx.seed)
-    return {"wanted": str(ctx.seed)}
-
-
-@check(points=2)
-def key_set(ctx):
-    """Key `a` is set."""
-    if not ctx.connection.exists("a"):
-        raise Missing("Key a")
-
-
-@check(points=3, after=[key_set])
-def key_right(ctx):
-    """Key `a` is a copy of `wanted`."""
-    if ctx.connection.get("a") != ctx.given["wanted"]:
-        raise Mismatch("Key a", expected=ctx.given["wanted"], found=ctx.connection.get("a"))
-'''
-REDIS_FILES = {
-    "README.md": "# Copy\nCopy `wanted` to `a`.\n",
-    "starter.redis": "PING\n",
-    "solution.redis": "COPY wanted a\n",
-    "wrong/no-key.redis": "COPY wanted b\n",
-    "wrong/other.redis": "SET a other\n",
-    "check.py": REDIS_CHECK,
-}
-
-
-@pytest.fixture
-def place(sandbox: Sandbox, engine_up: Callable[[str], tuple[Engine, Endpoint]]) -> Place:
-    engine_up("redis")
-    return sandbox.place("redis")
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Callable[..., Exercise]:
-    """``make(**{"starter.redis": ...}, extra=...)``: a small good exercise with some files replaced; None
-    leaves a file out."""
-
-    def made(*, extra: str = "", slug: str = "01-copy", **files: str | None) -> Exercise:
-        folder = tmp_path / "elasticache" / slug
-        toml = TOML.format(service="elasticache", engine="redis", suffix=".redis", extra=extra)
-        for name, text in {"exercise.toml": toml, **REDIS_FILES, **files}.items():
-            if text is not None:
-                path = folder / name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text)
-        return load(folder)
-
-    return made
+from tests.integration.conftest import REDIS_CHECK, TOML
 
 
 def outcomes(result: ExerciseResult) -> dict[str, str]:
@@ -296,7 +220,7 @@ def typed(ctx):
     assert list(tables[0].columns) == ["totaldue", "orderdate"], tables[0].columns
     assert tuple(tables[0].rows[0]) == (Decimal("37497.4457"), datetime.date(2014, 5, 1)), tables[0].rows
     assert "37497.4457" in ctx.output, ctx.output
-    assert ctx.scalar("select count(*) from orders where salesorderid = %s", (71782,)) >= 1
+    assert ctx.scalar("select count(*) from public.orders where salesorderid = %s", (71782,)) >= 1
     assert ctx.rows("select 1 as one") == [(1,)]
     assert ctx.scalar("select current_database()", database="postgres") == "postgres"
 '''
@@ -409,7 +333,7 @@ def test_an_interrupted_lane_ends_the_others(make: Callable[..., Exercise]) -> N
 
     began = time.monotonic()
     with pytest.raises(EnvironmentRefusedError):
-        by_engine([exercise, other], work)
+        side_by_side([exercise, other], work)
     assert time.monotonic() - began < 10
 
 
@@ -418,9 +342,12 @@ def test_the_shipped_exercise_is_proven(
     exercise_id: str, sandbox: Sandbox, engine_up: Callable[[str], tuple[Engine, Endpoint]]
 ) -> None:
     exercise = find(exercise_id)
-    engine_up(exercise.spec.engine)
-    found = verify(exercise, sandbox.place(exercise.spec.engine))
+    for name in exercise.spec.engines:
+        engine_up(name)
+    found = verify(exercise, places([exercise], sandbox)[exercise.spec.engine])
     assert found.ok, found.problems
+    lacking = set(exercise.spec.requires) & places([exercise], sandbox)[exercise.spec.engine].lacks
+    assert bool(found.skipped) == bool(lacking)
 
 
 # -- the commands ----------------------------------------------------------------------------------------
@@ -430,7 +357,8 @@ ID = "elasticache/01-create-insert-query"
 
 @pytest.fixture
 def cli(place: Place, sandbox: Sandbox, tmp_path: Path) -> Callable[..., tuple[int, Any, str]]:
-    """``cli("grade", ID)``: exit code, parsed envelope with ``--json`` (else text), stderr."""
+    """``cli("grade", ID)``: exit code, envelope with ``--json`` (else text), stderr; no progress yet."""
+    (Path(os.environ["SANDBOX_HOME"]) / "progress.json").unlink(missing_ok=True)
 
     def run(*argv: str, name: str | None = sandbox.name) -> tuple[int, Any, str]:
         done = subprocess.run(
@@ -482,6 +410,77 @@ def test_a_learner_starts_fails_takes_a_hint_and_solves(
     assert listed[ID]["state"] == "solved"
     assert {"id", "service", "engine", "part", "title", "points", "state"} <= set(listed[ID])
     assert cli("reset", ID)[0] == 0
+
+
+def test_hints_cost_what_the_teacher_says_and_never_more_than_was_got(
+    cli: Callable[..., tuple[int, Any, str]], tmp_path: Path
+) -> None:
+    cli("start", ID)
+    answer = tmp_path / "sandbox-work" / ID / "answer.redis"
+    code, text, _ = cli("grade", ID, "--hint-price", "2")
+    assert "Next hint (1 of 3, minus 2 points): sandbox exercise hint" in text
+    assert cli("hint", ID, "--hint-price", "2", "--json")[1]["data"]["price"] == 2
+    cli("hint", ID)
+    shutil.copyfile(find(ID).solution, answer)
+    code, text, _ = cli("grade", ID, "--hint-price", "2")
+    assert (code, "6 of 10 points (4 less for 2 hints)" in text) == (0, True)
+    (result,) = cli("grade", ID, "--hint-price", "99", "--json")[1]["data"]["results"]
+    assert (result["points"], result["penalty"], result["passed"]) == (0, 10, True)
+    (result,) = cli("grade", ID, "--json")[1]["data"]["results"]
+    assert (result["points"], result["penalty"]) == (10, 0)
+
+
+def test_the_solution_is_shown_after_full_points_or_to_who_gives_up(
+    cli: Callable[..., tuple[int, Any, str]], tmp_path: Path
+) -> None:
+    solution = find(ID).solution.read_text(encoding="utf-8")
+    code, data, _ = cli("solution", ID, "--json")
+    assert (code, data["error"]["code"]) == (1, "not-solved")
+    assert cli("solution", ID, "--give-up")[:2] == (0, solution)
+    progress = json.loads((Path(os.environ["SANDBOX_HOME"]) / "progress.json").read_text())
+    assert progress["exercises"][ID]["gave_up"] is True
+    cli("start", ID)
+    shutil.copyfile(find(ID).solution, tmp_path / "sandbox-work" / ID / "answer.redis")
+    cli("grade", ID)
+    assert cli("solution", ID)[:2] == (0, solution)
+
+
+def test_watch_grades_each_save_until_full_points(
+    place: Place, sandbox: Sandbox, cli: Callable[..., tuple[int, Any, str]], tmp_path: Path
+) -> None:
+    cli("start", ID)
+    answer = tmp_path / "sandbox-work" / ID / "answer.redis"
+    watching = subprocess.Popen(
+        [sys.executable, "-m", "sandbox", "exercise", "watch", ID],
+        cwd=tmp_path,
+        env={**os.environ, "SANDBOX_NAME": sandbox.name},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert watching.stdout
+        for line in watching.stdout:
+            if line.startswith("Waiting for you to save"):
+                break
+        # Saved as many editors do: another file takes the place of the old one.
+        saved = answer.with_name("answer.redis~")
+        shutil.copyfile(find(ID).solution, saved)
+        saved.replace(answer)
+        rest = watching.stdout.read()
+        assert "10 of 10 points" in rest
+        assert watching.wait(30) == 0
+    finally:
+        watching.kill()
+        watching.wait()
+        watching.stdout.close() if watching.stdout else None
+
+
+def test_list_shows_progress_by_service_and_part(cli: Callable[..., tuple[int, Any, str]]) -> None:
+    code, text, _ = cli("list", "--part", "create")
+    assert code == 0
+    (row,) = [line for line in text.splitlines() if line.startswith("memorydb  ")]
+    assert row.split()[1:] == ["-", "0/1", "-", "-", "-", "-", "-"]
+    assert cli("list", "--part", "nonsense", "--json")[1]["error"]["code"] == "unknown-part"
 
 
 def test_show_prints_the_readme_as_it_is_into_a_pipe(cli: Callable[..., tuple[int, Any, str]]) -> None:
@@ -536,7 +535,19 @@ def test_an_engine_that_does_not_run_is_named_with_the_command_that_starts_it(
 
 
 def test_every_command_has_an_example_in_its_help(cli: Callable[..., tuple[int, Any, str]]) -> None:
-    for command in ("list", "show", "start", "grade", "run", "verify", "hint", "reset"):
+    for command in (
+        "list",
+        "show",
+        "start",
+        "grade",
+        "watch",
+        "hint",
+        "solution",
+        "reset",
+        "new",
+        "run",
+        "verify",
+    ):
         code, text, _ = cli(command, "--help")
         assert code == 0
         assert f"sandbox exercise {command}" in text
@@ -544,7 +555,7 @@ def test_every_command_has_an_example_in_its_help(cli: Callable[..., tuple[int, 
 
 def test_exercises_fit_the_engines_they_name() -> None:
     for exercise in find_all()[0]:
-        assert exercise.spec.engine in NAMES
+        assert set(exercise.spec.engines) <= set(NAMES)
 
 
 def test_an_unknown_outcome_never_counts_as_lost() -> None:

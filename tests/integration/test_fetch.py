@@ -381,14 +381,14 @@ from pathlib import Path
 from sandbox.errors import SandboxError
 from sandbox.runtimes.native import artifacts, download, fetch
 
-cache, check = Path(sys.argv[2]), download._check_room
+cache, check = Path(sys.argv[2]), download.check_room
 
 def check_and_fill(*arguments):
     check(*arguments)
     (cache / "other").write_bytes(bytes(500_000))
 
 artifacts.LOCKS = Path(sys.argv[1])
-download._check_room = check_and_fill
+download.check_room = check_and_fill
 try:
     fetch.fetch(["one"], cache=cache)
 except SandboxError as error:

@@ -287,6 +287,24 @@ def test_bytecode_gets_a_learner_no_further(gremlin: tuple[Gremlin, Endpoint], r
     assert engine.counts(admin) == Dataset.course().counts
 
 
+def test_the_server_counts_the_requests_for_each_graph(
+    gremlin: tuple[Gremlin, Endpoint], learner: Endpoint
+) -> None:
+    _, admin = gremlin
+
+    def counted() -> int:
+        name = f"g.V().has('graph', 'name', '{learner.database}').values('requests')"
+        [found] = _ask(replace(admin, database="g_system"), name)
+        return int(found)
+
+    before = counted()
+    _ask(learner, "g.addV('a').addV('b')")
+    _ask(learner, "g.V().count()")
+    with pytest.raises(GremlinServerError):
+        _ask(learner, "g.V().nonsense()")
+    assert counted() == before + 3
+
+
 @pytest.mark.parametrize("graph", ["g_mine", "g_system", "g_attempts"])
 def test_a_learner_is_kept_out_of_other_graphs(learner: Endpoint, graph: str) -> None:
     with pytest.raises(GremlinServerError, match="not yours"):
@@ -511,6 +529,12 @@ def test_maps_profiles_and_explanations_look_as_in_the_console(client: GremlinCl
     ]
     assert _run(client, "g.V().profile()")[0].startswith("Traversal Metrics\nStep ")
     assert _run(client, "g.V().explain()")[0].startswith("Traversal Explanation\n===")
+
+
+def test_a_map_that_only_has_the_keys_of_a_profile_is_shown_as_a_map(client: GremlinClient) -> None:
+    assert _run(client, "g.inject(['dur': 1, 'metrics': ['x']])") == ["==>[dur:1,metrics:[x]]"]
+    found = _run(client, "g.inject(['original': 1, 'intermediate': 2, 'final': 3])")
+    assert found[0].startswith("==>[")
 
 
 def test_values_can_be_named_and_used(client: GremlinClient) -> None:

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Iterator
@@ -99,12 +100,25 @@ def attempt(request: pytest.FixtureRequest) -> Iterator[Try]:
     assert not left
 
 
+@pytest.fixture(autouse=True)
+def folders(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Answers' folders go where no other grading on this machine has its own."""
+    tmp_path_factory.getbasetemp()
+    with tempfile.TemporaryDirectory(prefix="sandbox-test-") as name:
+        Path(name).chmod(0o711)
+        monkeypatch.setenv("TMPDIR", name)
+        monkeypatch.setattr("tempfile.tempdir", None)
+        yield Path(name)
+    monkeypatch.setattr("tempfile.tempdir", None)
+
+
 def _foreign() -> dict[int, str]:
+    mine = f"{tempfile.gettempdir()}/sandbox-answer-"
     found = {}
     for process in psutil.process_iter(["pid", "cwd", "cmdline"]):
         with contextlib.suppress(psutil.Error):
             found[process.pid] = f"{process.info['cwd']} {process.info['cmdline']}"
-    return {pid: name for pid, name in found.items() if "sandbox-answer-" in name}
+    return {pid: name for pid, name in found.items() if mine in name}
 
 
 def python(source: str) -> tuple[str, ...]:
@@ -320,7 +334,7 @@ def test_as_root_an_answer_cannot_read_the_state_of_the_sandbox(redis: Sandbox, 
     result = runner.grade(find(EXERCISE), answer, place, seed=1)
     assert int(result.output.splitlines()[0]) >= 61184
     assert place.credentials.admin not in result.output
-    assert result.facts["isolation"] == "user"
+    assert result.facts["isolation"] in ("user", "user+landlock")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -356,3 +370,41 @@ def _until(so: Callable[[], bool]) -> None:
     while not so():
         assert time.monotonic() < until, "it did not become so in 20 seconds"
         time.sleep(0.05)
+
+
+# -- a folder kept for another run ---------------------------------------------------------------------
+
+
+def test_a_kept_folder_is_there_for_the_next_run_under_another_user_id() -> None:
+    folder = Folder.make()
+    (folder.work / "given").write_text("given")
+    env = {**folder.environment(), **_environment()}
+    first = limits.run(["bash", "-c", "cat given; mkdir -m 0 a; id -u >u"], folder, env, keep=True)
+    assert (first.end, first.code, first.output) == ("exited", 0, "given"), first
+    assert (folder.work / "u").read_text()
+    second = limits.run(["bash", "-ec", "rmdir a; cat u >>all; id -u >>all"], folder, env, keep=True)
+    assert (second.end, second.code) == ("exited", 0), second
+    assert len((folder.work / "all").read_text().split()) == 2
+    limits.remove(folder)
+    assert not folder.root.exists()
+
+
+def test_a_kept_folder_leads_nobody_astray(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    mine = tmp_path / "mine"
+    mine.write_text("mine")
+    folder = Folder.make()
+    env = {**folder.environment(), **_environment()}
+    hostile = (
+        f"ln -s {mine} answer.sh; ln -s {tmp_path} fixtures; cd ..; rm -rf work home; ln -s {tmp_path} work"
+    )
+    limits.run(["bash", "-c", hostile], folder, env, keep=True)
+    assert not folder.work.is_symlink()
+    limits.clear_away(folder.work / "answer.sh", folder.work / "fixtures")
+    os.link(mine, folder.work / "linked")
+    limits.run(["true"], folder, env, keep=True)
+    assert mine.read_text() == "mine"
+    assert mine.stat().st_uid == 0
+    limits.remove(folder)
+    assert mine.exists()

@@ -186,7 +186,13 @@ def test_a_learner_changes_nothing_else(
             lambda: client.sandbox.customers.aggregate([{"$out": "stolen"}]),
             lambda: client.admin.command("renameCollection", "sandbox.customers", to="mydatabase.customers"),
             lambda: client.admin.command("createUser", "x", pwd="x", roles=["root"]),
-            lambda: client.mydatabase.command("createUser", "x", pwd="x", roles=["root"]),
+            lambda: client.mydatabase.command(
+                "createUser", "x", pwd="x", roles=[{"role": "root", "db": "admin"}]
+            ),
+            lambda: client.mydatabase.command(
+                "createUser", "x", pwd="x", roles=[{"role": "read", "db": "secret"}]
+            ),
+            lambda: client.secret.command("usersInfo", 1),
             lambda: client.admin.command("usersInfo", 1),
             lambda: client.admin.command("dropUser", "admin"),
             lambda: client.admin.command("shutdown"),
@@ -223,6 +229,61 @@ def test_beginning_an_attempt_clears_what_was_left(mongodb: tuple[Mongodb, Endpo
         assert client.mydatabase2.users.count_documents({}) == 1
         client.drop_database("mydatabase2")
     engine.clear(admin, ATTEMPT)
+
+
+def test_the_users_of_an_attempts_databases_go_with_it(
+    mongodb: tuple[Mongodb, Endpoint], learner: Endpoint, driver: MongoClient[dict[str, Any]]
+) -> None:
+    engine, admin = mongodb
+    with engine.connect(learner) as client:
+        client.mydatabase.command("createUser", "ann", pwd="one", roles=["dbOwner"])
+    driver.scratch.command("createUser", "ann", pwd="one", roles=["read"])
+    engine.clear(admin, ATTEMPT)
+    assert driver.mydatabase.command("usersInfo", 1)["users"] == []
+    assert len(driver.scratch.command("usersInfo", 1)["users"]) == 1
+    driver.scratch.command("dropUser", "ann")
+
+
+MAY: dict[str, set[str]] = {
+    "read": {"find", "stats"},
+    "readWrite": {"find", "insert", "index", "stats"},
+    "dbAdmin": {"index", "stats", "drop-database"},
+    "userAdmin": {"create-user"},
+    "dbOwner": {"find", "insert", "index", "stats", "create-user", "drop-database"},
+}
+TRIALS: dict[str, Callable[[Any], object]] = {
+    "find": lambda db: db.things.find_one(),
+    "insert": lambda db: db.things.insert_one({}),
+    "index": lambda db: db.things.create_index("n"),
+    "stats": lambda db: db.command("collStats", "things"),
+    "create-user": lambda db: db.command("createUser", "more", pwd="x", roles=["read"]),
+    "drop-database": lambda db: db.command("dropDatabase"),
+}
+
+
+@pytest.mark.parametrize("role", sorted(MAY))
+def test_a_role_may_what_it_may_in_mongodb_and_no_more(
+    mongodb: tuple[Mongodb, Endpoint], driver: MongoClient[dict[str, Any]], role: str
+) -> None:
+    _, admin = mongodb
+    driver.scratch.command("createUser", "ann", pwd="one", roles=[role])
+    place = {"authSource": "scratch", "serverSelectionTimeoutMS": 2000}
+    try:
+        with MongoClient(admin.host, admin.port, username="ann", password="one", **place) as ann:
+            for name, trial in TRIALS.items():
+                driver.scratch.things.insert_one({"n": 1})
+                if name in MAY[role]:
+                    trial(ann.scratch)
+                else:
+                    with pytest.raises(OperationFailure) as refused:
+                        trial(ann.scratch)
+                    assert (name, refused.value.code) == (name, 13)
+            # Everyone may see who they are themselves.
+            assert ann.scratch.command("usersInfo", "ann")["users"][0]["user"] == "ann"
+            with pytest.raises(OperationFailure):
+                ann.scratch.command("grantRolesToUser", "ann", roles=[{"role": "read", "db": "sandbox"}])
+    finally:
+        driver.scratch.command("dropAllUsersFromDatabase")
 
 
 def test_users_outlive_nothing_but_what_they_should(
@@ -270,6 +331,30 @@ def test_the_natural_order_is_that_of_insertion(driver: MongoClient[dict[str, An
     driver.scratch.order.delete_one({"_id": 1})
     driver.scratch.order.insert_one({"_id": 0})
     assert [d["_id"] for d in driver.scratch.order.find()] == [3, 2, 0]
+
+
+def test_dropping_indexes_of_one_collection_leaves_those_of_others(
+    driver: MongoClient[dict[str, Any]],
+) -> None:
+    def names(collection: str) -> list[str]:
+        return [index["name"] for index in driver.scratch[collection].list_indexes()]
+
+    for collection in ("a", "b"):
+        driver.scratch[collection].insert_one({"k": 1})
+        driver.scratch[collection].create_index("k", unique=True, name="same")
+        driver.scratch[collection].create_index([("n", -1), ("m", 1)])
+    driver.scratch.a.drop_index("same")
+    assert (names("a"), names("b")) == (["_id_", "n_-1_m_1"], ["_id_", "same", "n_-1_m_1"])
+    driver.scratch.a.insert_one({"k": 1})
+    with pytest.raises(PyMongoError, match="E11000"):
+        driver.scratch.b.insert_one({"k": 1})
+    driver.scratch.a.drop_indexes()
+    driver.scratch.b.drop_index([("n", -1), ("m", 1)])
+    assert (names("a"), names("b")) == (["_id_"], ["_id_", "same"])
+    for name, code in (("none", 27), ("_id_", 72)):
+        with pytest.raises(OperationFailure) as refused:
+            driver.scratch.b.drop_index(name)
+        assert refused.value.code == code
 
 
 def test_concurrent_increments_are_all_counted(driver: MongoClient[dict[str, Any]]) -> None:

@@ -270,6 +270,42 @@ def test_after_an_attempt_the_learners_sessions_are_gone(mysql: tuple[MySqlEngin
     session.close()
 
 
+def test_accounts_of_an_exercise_go_with_their_sessions_and_what_these_have_locked(
+    mysql: tuple[MySqlEngine, Endpoint],
+) -> None:
+    engine, admin = mysql
+    attempt = Attempt("x", "t3", 1, {"tables": ["stock", "witness_*"], "accounts": ["shop_*"]})
+    learner = engine.begin(admin, attempt, SECRETS)
+    with pytest.raises(pymysql.err.OperationalError, match="denied"):
+        _rows(learner, "create user shop_mine")
+    _rows(admin, "create table stock (a int primary key)", "create sequence witness_tries")
+    _rows(admin, "create user shop_one identified by 'x'", "grant all on sandbox.* to shop_one")
+    shop = pymysql.connect(
+        host=admin.host, port=admin.port, user="shop_one", password="x", database="sandbox"
+    )
+    with shop.cursor() as cursor:
+        cursor.execute("insert into stock values (1)")
+    engine.clear(admin, attempt)
+    assert len(_rows(admin, "show tables")) == 3
+    assert _rows(admin, "select 1 from mysql.user where user = 'shop_one'") == []
+    with pytest.raises(pymysql.err.OperationalError):
+        shop.ping(reconnect=False)
+
+
+def test_who_uses_a_table_in_an_open_transaction_can_be_seen(mysql: tuple[MySqlEngine, Endpoint]) -> None:
+    engine, admin = mysql
+    with engine.connect(admin) as connection, connection.cursor() as cursor:
+        cursor.execute("start transaction")
+        cursor.execute("select count(*) from employees")
+        found = _rows(
+            admin,
+            "select processlist_id from performance_schema.metadata_locks"
+            " join performance_schema.threads on thread_id = owner_thread_id"
+            " where object_name = 'employees'",
+        )
+        assert found == [(connection.thread_id(),)]
+
+
 def test_it_listens_on_the_loopback_address_only_and_on_no_socket_file(
     mysql: tuple[MySqlEngine, Endpoint], sandbox: Sandbox
 ) -> None:
@@ -296,6 +332,8 @@ def test_tls_is_offered_and_its_certificate_can_be_checked(
 
 def test_monitoring_is_on(mysql: tuple[MySqlEngine, Endpoint]) -> None:
     _, admin = mysql
+    # The server keeps a bounded number of kinds of statements, and other tests have sent many.
+    _rows(admin, "truncate performance_schema.events_statements_summary_by_digest")
     _rows(admin, "select count(*) from orders where orderqty > 3")
     found = _rows(admin, "select query from sys.statement_analysis where query like '%`orderqty`%'")
     assert found
@@ -388,6 +426,18 @@ def test_a_script_runs_in_one_session_and_follows_use(client: MySqlClient) -> No
     ]  # fmt: skip
     assert (list(results[-1].columns), list(results[-1].rows)) == (["id", "a"], [(1, "x;y"), (2, "it's")])
     assert client.prompt == "mysql [demo_db]> "
+
+
+def test_load_data_local_reads_a_file_of_the_person(client: MySqlClient, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b"1,one\r\n2,two\r\n")
+    results = _run(
+        client,
+        "create database demo_db; use demo_db; create table t (id int primary key, a text);"
+        f"load data local infile '{path}' into table t fields terminated by ',' lines terminated by '\\r\\n';"
+        "select * from t;",
+    )
+    assert list(results[-1].rows) == [(1, "one"), (2, "two")]
 
 
 def test_a_procedure_is_made_with_delimiter_and_gives_all_its_tables(client: MySqlClient) -> None:

@@ -244,6 +244,31 @@ def test_a_learner_may_be_given_tables_and_roles_of_the_dataset_s_database(
     assert engine.counts(admin) == Dataset.course().counts
 
 
+def test_after_an_attempt_settings_memberships_extensions_and_roles_are_gone_wherever_they_left_something(
+    postgres: tuple[PostgresEngine, Endpoint],
+) -> None:
+    engine, admin = postgres
+    attempt = Attempt(
+        "aurora-postgresql/any", "t3", 1, {"roles": ["clerk"], "extensions": ["pg_stat_statements"]}
+    )
+    learner = engine.begin(admin, attempt, SECRETS)
+    try:
+        _rows(admin, "create extension pg_stat_statements")
+        _rows(admin, "grant pg_read_all_stats to learner")
+        _rows(learner, "create role clerk")
+        _rows(learner, "grant clerk to learner")
+        for database in ("postgres", "template1"):
+            _rows(learner, "set role clerk; select lo_create(0)", database=database)
+        _rows(learner, "alter role learner in database sandbox set search_path = nowhere")
+        _rows(learner, "alter role learner set default_transaction_read_only = on")
+    finally:
+        engine.clear(admin, attempt)
+    assert _rows(admin, "select 1 from pg_extension where extname = 'pg_stat_statements'") == []
+    assert _rows(admin, "select 1 from pg_roles where rolname = 'clerk'") == []
+    assert _rows(admin, "select 1 from pg_auth_members where member = 'learner'::regrole") == []
+    assert _rows(admin, "select 1 from pg_db_role_setting where setrole = 'learner'::regrole") == []
+
+
 def test_after_an_attempt_the_learners_sessions_are_gone(postgres: tuple[PostgresEngine, Endpoint]) -> None:
     engine, admin = postgres
     session = engine.client(engine.begin(admin, ATTEMPT, SECRETS))

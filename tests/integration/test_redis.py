@@ -11,14 +11,19 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from redis import WatchError
 
 from sandbox.clients.base import StatementError
 from sandbox.clients.redis import RedisClient
 from sandbox.clients.render import render
+from sandbox.clients.resp import Wire
 from sandbox.datasets import Dataset
 from sandbox.endpoint import Endpoint
 from sandbox.engines.base import Attempt, Credentials
 from sandbox.engines.redis import Redis
+from sandbox.engines.redis_monitor import Monitor, TooManyCommands
+from sandbox.errors import UsageError
+from sandbox.instances import instance
 from sandbox.runtimes.native import process
 from sandbox.sandbox import Sandbox
 
@@ -240,6 +245,41 @@ def test_a_learner_may_be_kept_to_some_keys(redis: tuple[Redis, Endpoint]) -> No
     engine.clear(admin, attempt)
 
 
+def test_commands_of_administration_are_given_on_an_instance_only(redis: tuple[Redis, Endpoint]) -> None:
+    engine, admin = redis
+    owns = {"commands": ["config|get", "config|set"]}
+    with pytest.raises(UsageError, match="everybody uses"):
+        engine.begin(admin, Attempt(ATTEMPT.exercise, "t5", 5, owns), SECRETS)
+    attempt = Attempt(ATTEMPT.exercise, "t5", 5, owns, alone=True)
+    with engine.connect(admin) as store:
+        store.set("kept", "by an attempt that has the server alone")
+    endpoint = engine.begin(admin, attempt, SECRETS)
+    try:
+        assert endpoint.database == "0"
+        with engine.client(endpoint) as client:
+            assert _run(client, "CONFIG GET maxmemory-samples") == ['1) "maxmemory-samples"\n2) "5"']
+            assert _run(client, "SELECT 7\nEXISTS kept\nSELECT 0\nDEL kept")[-1] == "(integer) 1"
+            for refused in (
+                "SHUTDOWN",
+                "ACL LIST",
+                "CONFIG REWRITE",
+                "REPLICAOF NO ONE",
+                'EVAL "return 1" 0',
+            ):
+                with pytest.raises(StatementError, match="NOPERM"):
+                    _run(client, refused)
+    finally:
+        engine.clear(admin, attempt)
+
+
+def test_a_server_without_a_limit_ends_before_the_machine_does(sandbox: Sandbox) -> None:
+    with instance(sandbox, "redis", "limit") as own:
+        pid = int(own._box.seat("redis").run.read_text().split()[0])
+        limits = Path(f"/proc/{pid}/limits").read_text()
+    (line,) = [line for line in limits.splitlines() if line.startswith("Max address space")]
+    assert line.split()[3:5] == [str(3 << 30)] * 2
+
+
 def test_it_listens_on_the_loopback_address_only(redis: tuple[Redis, Endpoint], sandbox: Sandbox) -> None:
     import psutil
 
@@ -285,6 +325,74 @@ def test_acknowledged_writes_outlive_a_kill_and_a_clean_restart(own_home: Path) 
         assert engine.counts(box.endpoint("redis")) == Dataset.course().counts
     finally:
         box.down(delete=True)
+
+
+# -- listening ---------------------------------------------------------------------------------------
+
+
+def test_a_monitor_tells_transactions_of_its_own_database_apart(
+    redis: tuple[Redis, Endpoint], learner: Endpoint
+) -> None:
+    engine, admin = redis
+    monitor = Monitor(engine.attempt_endpoint(admin, ATTEMPT))
+    with engine.connect(admin) as elsewhere, engine.connect(learner) as store:
+        elsewhere.echo("in database 0")
+        store.set("alone", 'a "quoted" word')
+        store.pipeline().set("together", 1).incr("together").execute()
+        with store.pipeline() as failing:
+            failing.watch("together")
+            store.incr("together")
+            failing.multi()
+            failing.set("never", 1)
+            with pytest.raises(WatchError):
+                failing.execute()
+        store.echo("the end")
+    with engine.connect(admin) as store:
+        seen = [words for _, words in monitor.commands(store) if words[0] not in ("CLIENT", "SELECT")]
+        assert monitor.commands(store)[-1][1] == ["ECHO", "the end"]
+    assert seen[0] == ["SET", "alone", 'a \\"quoted\\" word']
+    block = [["MULTI"], ["SET", "together", "1"], ["INCRBY", "together", "1"], ["EXEC"]]
+    assert seen[1:5] == block
+    assert not [words for words in seen if "never" in words or "in database 0" in words]
+
+
+def test_a_monitor_does_not_listen_to_a_flood(
+    redis: tuple[Redis, Endpoint], learner: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, admin = redis
+    monkeypatch.setattr("sandbox.engines.redis_monitor.MOST", 100)
+    monitor = Monitor(engine.attempt_endpoint(admin, ATTEMPT))
+    with engine.connect(learner) as store:
+        pipe = store.pipeline(transaction=False)
+        for _ in range(101):
+            pipe.incr("much")
+        pipe.execute()
+        for _ in range(2):
+            with pytest.raises(TooManyCommands):
+                monitor.commands(store)
+
+
+def test_a_client_that_does_not_read_its_replies_is_disconnected_before_memory_is_full(
+    redis: tuple[Redis, Endpoint], learner: Endpoint
+) -> None:
+    engine, admin = redis
+    wire = Wire(learner.host, learner.port)
+    try:
+        assert wire.ask("AUTH", learner.user, learner.password).kind == "status"
+        assert wire.ask("SELECT", learner.database).kind == "status"
+        assert wire.ask("SET", "page", "x" * (4 << 20)).kind == "status"
+        for _ in range(100):
+            wire.send([b"GETRANGE", b"page", b"0", b"-2"])
+        with engine.connect(admin) as store:
+            deadline = time.monotonic() + 20
+            while not store.info("stats")["evicted_clients"] and time.monotonic() < deadline:
+                time.sleep(0.02)
+            assert store.info("stats")["evicted_clients"] == 1
+            assert store.info("memory")["used_memory"] < 256 << 20
+    finally:
+        wire.close()
+    with engine.connect(learner) as store:
+        assert store.strlen("page") == 4 << 20
 
 
 # -- the client --------------------------------------------------------------------------------------

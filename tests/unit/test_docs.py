@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from docs import generate
+from docs import exercise_list, generate
 from tests import pages
 
 ROOT = pages.ROOT
@@ -20,10 +20,30 @@ def error_codes() -> set[str]:
     """Every code that an error of the product can have."""
     found: set[str] = set()
     for source in sorted((ROOT / "sandbox").glob("**/*.py")):
-        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call):
-                found.update(_codes_of(node))
+        nodes = list(ast.walk(ast.parse(source.read_text(encoding="utf-8"))))
+        calls = [node for node in nodes if isinstance(node, ast.Call)]
+        for call in calls:
+            found.update(_codes_of(call))
+        # A code that is looked up stands in a table of the same module.
+        if any(k.arg == "code" and isinstance(k.value, ast.Name) for call in calls for k in call.keywords):
+            tables = [part for node in nodes for part in _tabled(node)]
+            found.update(
+                text for text in tables if re.fullmatch(r"(docker|external)(-[a-z]+)+|disk-full", text)
+            )
     return found
+
+
+def _tabled(node: ast.AST) -> Iterator[str]:
+    """The strings in a table, or that a call falls back on."""
+    parts: list[ast.expr] = []
+    if isinstance(node, ast.Dict):
+        parts = [*(key for key in node.keys if key), *node.values]
+    elif isinstance(node, ast.Tuple | ast.List):
+        parts = node.elts
+    elif isinstance(node, ast.Call):
+        parts = node.args
+    for part in parts:
+        yield from _strings(part)
 
 
 def _codes_of(call: ast.Call) -> Iterator[str]:
@@ -52,6 +72,12 @@ def anchors(text: str) -> set[str]:
 def test_the_page_of_commands_is_what_the_commands_say() -> None:
     written = generate.CLI_PAGE.read_text(encoding="utf-8")
     assert written == generate.cli_page(), "docs/cli.md is stale: python -m docs.generate --only cli"
+
+
+def test_the_table_of_exercises_is_what_the_exercises_say_and_no_cell_is_empty_without_a_reason() -> None:
+    written = exercise_list.PAGE.read_text(encoding="utf-8")
+    assert written == exercise_list.page(), "stale: python -m docs.generate --only exercises"
+    assert exercise_list.missing() == []
 
 
 def test_the_page_of_commands_has_every_command_with_an_example() -> None:

@@ -78,6 +78,13 @@ def test_an_exercise_is_read_with_its_defaults(folder: Path) -> None:
     assert exercise.solution == folder / "solution.redis"
 
 
+def test_service_and_number_are_enough_where_only_one_exercise_has_them() -> None:
+    assert find("rds-postgresql/01").id == "rds-postgresql/01-create-insert-query"
+    for ambiguous_or_unknown in ("rds-postgresql", "rds-postgresql/0", "rds-postgresql/99"):
+        with pytest.raises(UsageError):
+            find(ambiguous_or_unknown)
+
+
 def test_an_unknown_exercise_is_answered_with_the_nearest_id(folder: Path) -> None:
     with pytest.raises(UsageError) as caught:
         find("elasticash/01-a", folder.parents[1])

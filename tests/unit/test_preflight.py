@@ -29,11 +29,11 @@ def test_what_is_no_amount_is_a_usage_error(text: str) -> None:
 def test_too_little_free_memory_is_refused_with_the_sum(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "available_memory", lambda: 100 << 20)
     with pytest.raises(EnvironmentRefusedError) as refused:
-        preflight.check_memory(["postgres", "mysql"], None)
+        preflight.check_memory({"postgres": 53, "mysql": 163}, None)
     assert refused.value.code == "memory-short"
-    total = sum(preflight.recipe(n).memory_mib for n in ("postgres", "mysql"))
-    assert f"{total} MiB of memory are needed, 100 MiB are free" in refused.value.title
-    preflight.check_memory([], None)
+    assert "216 MiB of memory are needed, 100 MiB are free" in refused.value.title
+    assert "244 MiB too few" in refused.value.detail
+    preflight.check_memory({}, None)
 
 
 def test_memory_free_on_this_machine_is_a_plausible_number() -> None:
@@ -43,8 +43,7 @@ def test_memory_free_on_this_machine_is_a_plausible_number() -> None:
 def test_a_disk_too_small_is_refused_with_the_sum(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=50 << 20))
     with pytest.raises(EnvironmentRefusedError) as refused:
-        preflight.check_disk(["mysql"], 100 << 20, [tmp_path / "not" / "there"])
-    needed = preflight.recipe("mysql").disk_mib + 100
-    assert f"{needed} MiB of disk are needed" in refused.value.title
+        preflight.check_disk({"mysql": 400}, 100 << 20, [tmp_path / "not" / "there"])
+    assert "500 MiB of disk are needed" in refused.value.title
     # Nothing new and nothing to fetch needs no room.
-    preflight.check_disk([], 0, [tmp_path])
+    preflight.check_disk({}, 0, [tmp_path])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pwd
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.errors import EnvironmentRefusedError
-from sandbox.runtimes.native import ports, process
+from sandbox.runtimes import ports
+from sandbox.runtimes.native import process
 
 
 def started(folder: Path, *argv: str, **options: object) -> tuple[process.Child, process.Process]:
@@ -45,6 +49,39 @@ def test_the_record_names_the_very_process_that_runs(tmp_path: Path) -> None:
 def test_a_later_process_with_the_same_pid_is_not_mistaken_for_it() -> None:
     mine = process.Process(os.getpid(), 1)
     assert not mine.alive()
+
+
+def test_a_process_that_is_ending_is_waited_for_and_not_taken_for_one_that_lives() -> None:
+    # Its clients learn of its end while its port still accepts: `up` would call that engine running.
+    serves = (
+        "import socket, sys; server = socket.create_server(('127.0.0.1', 0));"
+        "large = bytearray(64 << 20); print(server.getsockname()[1], flush=True);"
+        "client, _ = server.accept(); client.recv(1)"
+    )
+    others = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)
+    ]
+    try:
+        for _ in range(20):
+            child = subprocess.Popen([sys.executable, "-c", serves], stdout=subprocess.PIPE)
+            assert child.stdout is not None
+            port = int(child.stdout.readline())
+            stat = process._stat(child.pid)
+            assert stat is not None
+            found = process.Process(child.pid, stat[0])
+            with socket.create_connection(("127.0.0.1", port)) as client:
+                assert found.lasts()
+                child.kill()
+                with contextlib.suppress(ConnectionError):
+                    client.recv(1)
+                assert not found.lasts()
+                assert not ports.answers(port)
+            child.stdout.close()
+            child.wait()
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
 
 
 def test_ending_a_process_ends_its_children_too_even_those_that_ignore_sigterm(tmp_path: Path) -> None:
@@ -103,6 +140,23 @@ def test_helpers_carry_the_mark_of_the_command_that_runs_them(tmp_path: Path) ->
     assert process.MARK not in os.environ
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("program", ["setpriv", "none"])
+def test_a_program_for_a_lesser_user_has_nothing_of_root_with_or_without_setpriv(
+    program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if program == "none":
+        monkeypatch.setattr(process, "_becoming", lambda _: ())
+    elif not process._becoming("nobody"):
+        pytest.skip("there is no setpriv that can")
+    said = process.run_as(["/bin/cat", "/proc/self/status"], user="nobody", cwd=Path("/"))
+    facts = dict(line.split(":", 1) for line in said.splitlines())
+    assert set(facts["Uid"].split()) == {str(pwd.getpwnam("nobody").pw_uid)}
+    assert set(facts["Gid"].split()) == {str(pwd.getpwnam("nobody").pw_gid)}
+    assert facts["Groups"].split() == []
+    assert int(facts["CapPrm"], 16) == int(facts["CapEff"], 16) == 0
+
+
 def test_a_child_tells_the_signal_that_ended_it(tmp_path: Path) -> None:
     child, found = started(tmp_path, "/bin/sleep", "60")
     os.kill(found.pid, signal.SIGKILL)
@@ -129,3 +183,29 @@ def test_a_port_is_free_until_somebody_listens_and_the_holder_is_named() -> None
         with pytest.raises(EnvironmentRefusedError, match=f"Port {port}"):
             ports.asked("redis", port)
         holder.kill()
+
+
+def test_a_helper_that_another_thread_waits_for_is_told_from_one_left_behind() -> None:
+    with process.marked("x:up"), subprocess.Popen(["sh", "-c", "sleep 60; true"]) as waited_for:
+        alone = subprocess.Popen(["sleep", "60"], start_new_session=True)
+        deadline = time.monotonic() + 5
+        while len(process.strays("x:up")) < 3:
+            assert time.monotonic() < deadline
+        try:
+            left = [stray for stray in process.strays("x:up") if not process.at_work(stray)]
+            assert [stray.pid for stray in left] == [alone.pid]
+        finally:
+            for stray in process.strays("x:up"):
+                os.kill(stray.pid, signal.SIGKILL)
+            alone.wait()
+    assert waited_for.returncode
+
+
+def test_marks_of_threads_that_end_in_another_order_leave_none() -> None:
+    first, second = process.marked("a:up"), process.marked("b:up")
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert os.environ[process.MARK] == "b:up"
+    second.__exit__(None, None, None)
+    assert process.MARK not in os.environ
