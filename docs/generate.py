@@ -1,13 +1,14 @@
-"""Makes the generated parts of the documentation: ``docs/cli.md`` and the picture ``docs/demo.svg``.
+"""Makes the generated parts of the documentation: two pages in docs/ and the picture ``docs/demo.svg``.
 
 Run it as ``make docs`` or ``python -m docs.generate`` from the root of the repository::
 
-    python -m docs.generate                     both
+    python -m docs.generate                     all
     python -m docs.generate --only cli          the page of commands; starts nothing
+    python -m docs.generate --only exercises    the table of exercises; starts nothing
     python -m docs.generate --only picture      best on an idle machine: it shows seconds
 
-The picture shows what the two commands of ``make demo`` really printed, and one exercise whole. They are run
-in a home of their own.
+The picture shows what `up`, one exercise whole and a service's exercises really printed, in a home of their
+own.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+from docs import exercise_list
 
 ROOT = Path(__file__).resolve().parents[1]
 CLI_PAGE = ROOT / "docs" / "cli.md"
@@ -60,6 +63,7 @@ codes are explained in [troubleshooting](troubleshooting.md).
 # How the test of the documentation treats the example of a command that it cannot simply run.
 DIRECTIVES = {
     "logs": "not run: it goes on until Ctrl-C",
+    "exercise watch": "not run: it goes on until full points or Ctrl-C",
     "exercise verify": "not run: it takes minutes",
     "up": "alone",
     "down": "alone",
@@ -164,7 +168,7 @@ def on_a_terminal(argv: Sequence[str], environment: dict[str, str]) -> tuple[int
 
 
 def picture() -> str:
-    """An SVG of the two commands of ``make demo`` and of one exercise at work, as they ran just now."""
+    """An SVG of ``up``, of one exercise at work and of a list of exercises, as they ran just now."""
     command = str(Path(sys.executable).with_name("sandbox"))
     home = Path(tempfile.mkdtemp(prefix="sandbox-picture-"))
     home.chmod(0o755)
@@ -176,7 +180,11 @@ def picture() -> str:
     }
     for name in ("NO_COLOR", "COLUMNS", "SANDBOX_NAME"):
         environment.pop(name, None)
-    shown = [["up", "--timings"], ["exercise", "run"], ["exercise", "run", SHOWN_EXERCISE]]
+    shown = [
+        ["up", "--timings"],
+        ["exercise", "run", SHOWN_EXERCISE],
+        ["exercise", "list", "--service", SHOWN_EXERCISE.split("/")[0]],
+    ]
     try:
         # The first start of all may have to fetch and prepare; the picture shows an ordinary one.
         subprocess.run([command, "up"], env=environment, check=True)
@@ -214,12 +222,15 @@ def drawn(commands: Sequence[tuple[str, str]]) -> str:
 def main() -> None:
     """Write what was asked for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--only", choices=("cli", "picture"), help="make just this")
+    parser.add_argument("--only", choices=("cli", "exercises", "picture"), help="make just this")
     asked = parser.parse_args()
-    if asked.only != "picture":
+    if asked.only in (None, "cli"):
         CLI_PAGE.write_text(cli_page(), encoding="utf-8")
         print(f"wrote {CLI_PAGE.relative_to(ROOT)}")
-    if asked.only != "cli":
+    if asked.only in (None, "exercises"):
+        exercise_list.PAGE.write_text(exercise_list.page(), encoding="utf-8")
+        print(f"wrote {exercise_list.PAGE.relative_to(ROOT)}")
+    if asked.only in (None, "picture"):
         PICTURE.write_text(picture(), encoding="utf-8")
         print(f"wrote {PICTURE.relative_to(ROOT)}")
 
