@@ -22,7 +22,7 @@ test: $(VENV)/.dev ## All tests: unit, on real engines, through the installed co
 	@echo "==> unit tests"
 	$(BIN)/pytest tests/unit -q $(PYTEST_ARGS)
 	@echo "==> tests on real engines, and through the installed command"
-	$(BIN)/pytest tests/integration tests/e2e -v $(PYTEST_ARGS)
+	$(BIN)/python -m tests.side_by_side $(PYTEST_ARGS)
 
 unit: $(VENV)/.dev ## Unit tests only
 	$(BIN)/pytest tests/unit -q $(PYTEST_ARGS)
