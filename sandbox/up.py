@@ -179,10 +179,11 @@ class BringUp:
             found = self.box.runtime.facts(seat)
             for role in found.ports:
                 before = record.ports.get(role)
-                if role == "main" and name in self.asked:
-                    record.ports[role] = ports.asked(name, self.asked[name])
-                elif before is not None and ports.free(before):
+                asked = self.asked.get(name) if role == "main" else None
+                if before is not None and asked in (None, before) and self._has_port(seat, before):
                     continue
+                if asked is not None:
+                    record.ports[role] = ports.asked(name, asked)
                 else:
                     prefers = found.prefers_default_port and self.box.prefers_default_ports
                     default = role == "main" and prefers and before is None and not seat.replica
@@ -200,6 +201,9 @@ class BringUp:
                                 )
                             )
                 taken.add(record.ports[role])
+
+    def _has_port(self, seat: Seat, port: int) -> bool:
+        return ports.free(port) or self.box.runtime.observe(seat, memory=False).waits
 
     def _start(self, seat: Seat) -> Started:
         from sandbox.datasets import Dataset

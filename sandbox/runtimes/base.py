@@ -46,11 +46,13 @@ class Started:
 
 @dataclass(frozen=True)
 class Observed:
-    """What can be seen of an engine now, without asking it anything. ``memory_bytes`` is the sum of PSS."""
+    """What can be seen of an engine now, without asking it anything. ``memory_bytes`` is the sum of PSS;
+    ``waits``: what it runs in has its ports, and waits for its next start (:meth:`Runtime.halt`)."""
 
     alive: bool
     pid: int | None = None
     memory_bytes: int | None = None
+    waits: bool = False
 
 
 class Facts:
@@ -150,6 +152,9 @@ class Runtime(Protocol):
 
     def stop(self, seat: Seat, sink: Sink, *, abort: bool = False) -> bool:
         """End the engine and whatever else of it runs; True when something ran. ``abort``: at once."""
+
+    def halt(self, seat: Seat, sink: Sink) -> None:
+        """End the engine at once, to start it again soon on other data; what it runs in may go on."""
 
     def kill(self, seat: Seat) -> bool:
         """End the engine by SIGKILL, as a crash would, and see it gone; True when it ran."""

@@ -124,6 +124,9 @@ class Runtimes:
     def stop(self, seat: Seat, sink: Sink, *, abort: bool = False) -> bool:
         return self.of(seat).stop(seat, sink, abort=abort)
 
+    def halt(self, seat: Seat, sink: Sink) -> None:
+        self.of(seat).halt(seat, sink)
+
     def kill(self, seat: Seat) -> bool:
         return self.of(seat).kill(seat)
 

@@ -170,10 +170,14 @@ def check_ours(box: Sandbox, engine: str) -> None:
         )
 
 
-def _stop(box: Sandbox, engine: str) -> None:
-    """End an engine and its replicas at once: their data are replaced."""
-    for name in (*box.state.replicas(engine), engine):
+def _stop(box: Sandbox, engine: str, *, soon: bool = False) -> None:
+    """End an engine and its replicas at once: their data are replaced. ``soon``: it is started again then."""
+    for name in box.state.replicas(engine):
         box.runtime.stop(box.seat(name), box.sink, abort=True)
+    if soon:
+        box.runtime.halt(box.seat(engine), box.sink)
+    else:
+        box.runtime.stop(box.seat(engine), box.sink, abort=True)
 
 
 def _put(box: Sandbox, engine: str, saved: SavedEngine, passwords: Credentials) -> None:
@@ -222,8 +226,7 @@ class _Restore:
                 pool.submit(self._warm)
                 self.box.each(self.engines, self._stage)
         except BaseException:
-            for name in self.engines:
-                _keeper(self.box, name).forget(self.seats[name])
+            self.box.each(self.engines, self._forget)
             raise
 
     def _warm(self) -> None:
@@ -239,13 +242,12 @@ class _Restore:
         """Stop, swap, start."""
         box = self.box
         box.each(self.alive, self._settle)
-        box.each(self.engines, lambda name: _stop(box, name))
+        box.each(self.engines, lambda name: _stop(box, name, soon=name in self.to_start))
         before = {name: copy(self.seats[name].record) for name in self.engines}
         # Who finishes it must know of engines that are new, and their passwords.
         box.state.save()
         self._note({})
-        for name in self.engines:
-            _put(box, name, self.snapshot.engines[name], self.passwords[name])
+        box.each(self.engines, self._put)
         box.state.save()
         (box.root / RESTORE).unlink()
         failed = self._start()
@@ -253,12 +255,17 @@ class _Restore:
         if primaries:
             self._back(before)
             raise self._not_started(*next(iter(primaries.items())))
-        for name in self.engines:
-            _keeper(box, name).forget(self.seats[name])
+        box.each(self.engines, self._forget)
         for name in self.to_start:
             self._forsake(name)
         for error in failed.values():
             raise error
+
+    def _put(self, name: str) -> None:
+        _put(self.box, name, self.snapshot.engines[name], self.passwords[name])
+
+    def _forget(self, name: str) -> None:
+        _keeper(self.box, name).forget(self.seats[name])
 
     def _forsake(self, name: str) -> None:
         """Have an engine forget replicas that it had when it was saved and has no more."""
@@ -299,8 +306,7 @@ class _Restore:
             _put_back(box, name, record)
         box.state.save()
         (box.root / RESTORE).unlink()
-        for name in self.engines:
-            _keeper(box, name).forget(self.seats[name])
+        box.each(self.engines, self._forget)
         self._start()
 
     def _not_started(self, name: str, error: SandboxError) -> EnvironmentRefusedError:

@@ -272,13 +272,21 @@ def test_commands_that_are_killed_leave_nothing_in_docker_and_its_engines_go_on(
         assert time.monotonic() < deadline, "its guard does not have it go on"
     assert run("snapshot", "save", "one").code == 0
     put(run, "current")
-    for container in ("put_archive", "remove"):
-        killed_in(container, ["snapshot", "restore", "one"], within="docker.models.containers:Container")
-        assert value(run) == "current"
-    killed_in("_put", ["snapshot", "restore", "one"])
+    container, keeper = "docker.models.containers:Container", "sandbox.runtimes.docker.snapshots:DockerKeeper"
+    killed_in("put_archive", ["snapshot", "restore", "one"], within=container)
+    assert value(run) == "current"
+    # Its engine is gone, its container waits.
+    killed_in("_note", ["snapshot", "restore", "one"], within=f"{RESTORING}_Restore")
+    assert run("status").code != 0
     up = run("up", "redis")
     assert up.code == 0, up.err
-    assert value(run) == "saved"
+    assert value(run) == "current"
+    for place, where in (("_put", RESTORING), ("_run", keeper), ("_start", f"{RESTORING}_Restore")):
+        put(run, "current")
+        killed_in(place, ["snapshot", "restore", "one"], within=where)
+        up = run("up", "redis")
+        assert up.code == 0, up.err
+        assert value(run) == "saved", place
     assert run("snapshot", "restore", "one").code == 0
     killed_in("put_archive", ["snapshot", "restore", "one"], within="docker.models.containers:Container")
     # That no volume and no container is left is what the home's own fixture looks at.

@@ -19,7 +19,7 @@ LABEL = "sandbox.managed"
 ROOT_LABEL = "sandbox.root"
 SEAT_LABEL = "sandbox.seat"
 MADE_LABEL = "sandbox.made"
-"""A hash of what a container is made of (:mod:`sandbox.runtimes.docker.twin`)."""
+"""A hash of what a container is made of (:func:`sandbox.runtimes.docker.compose.made_of`)."""
 SECONDS = 60
 
 

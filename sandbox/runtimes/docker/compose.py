@@ -14,7 +14,7 @@ from typing import Any
 from sandbox import config
 from sandbox.errors import EnvironmentRefusedError
 from sandbox.runtimes.docker import client
-from sandbox.runtimes.docker.recipe import Container, Recipe, recipe
+from sandbox.runtimes.docker.recipe import Container, Recipe, as_bytes, recipe
 from sandbox.runtimes.native.process import MARK
 from sandbox.runtimes.ports import HOST
 from sandbox.state import Seat, write_atomic
@@ -89,6 +89,20 @@ def override(seat: Seat, found: Recipe, wish: Container) -> dict[str, Any]:
 
 
 _RESET = "nothing of this"
+
+
+def made_of(seat: Seat, found: Recipe, wish: Container) -> str:
+    """A hash of all that a seat's container is made of."""
+    more = {k: v for k, v in os.environ.items() if PASSED.fullmatch(k)}
+    facts = [
+        file_of(seat.kind).read_text(encoding="utf-8"),
+        json.dumps(override(seat, found, wish)["services"], sort_keys=True),
+        json.dumps([variables(seat, wish), more], sort_keys=True),
+    ]
+    digest = hashlib.sha256("\0".join(facts).encode())
+    for path, content in sorted(wish.files.items()):
+        digest.update(path.encode() + b"\0" + (b"" if callable(content) else as_bytes(content)))
+    return digest.hexdigest()[:16]
 
 
 def variables(seat: Seat, wish: Container) -> dict[str, str]:
@@ -172,23 +186,9 @@ def volume_keys(seat: Seat) -> list[str]:
     return [n for n in names if n.startswith(f"{seat.engine}-replica") == bool(seat.replica)]
 
 
-def volume_names(seat: Seat, ending: str | None = None) -> list[str]:
-    """The volumes of a seat's project, there or not; those whose names end otherwise when that is given."""
-    last = volume_ending(seat) if ending is None else ending
-    return [f"{project(seat)}_{key}{last}" for key in volume_keys(seat)]
-
-
-def volume_ending(seat: Seat) -> str:
-    """How the names of a seat's volumes end: as others before, once they were restored from a snapshot."""
-    try:
-        return ending_path(seat).read_text(encoding="utf-8")
-    except OSError:
-        return ""
-
-
-def ending_path(seat: Seat) -> Path:
-    """The file that says how they end."""
-    return seat.folder / "volumes"
+def volume_names(seat: Seat) -> list[str]:
+    """The volumes of a seat's project, there or not."""
+    return [f"{project(seat)}_{key}" for key in volume_keys(seat)]
 
 
 _CAUSES: Mapping[str, str] = {

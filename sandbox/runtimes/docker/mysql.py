@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from contextlib import suppress
 from pathlib import Path
 
@@ -119,7 +120,6 @@ class MySqlRecipe(Recipe):
     order = 20
     stop_seconds = 30
     replicates = True
-    anew = frozenset({_CERTIFICATE, _KEY})
     lacks = frozenset({"mariadb"})
 
     def prepare(self, cache: Path, sink: Sink, *, offline: bool) -> None:  # noqa: ARG002
@@ -136,7 +136,7 @@ class MySqlRecipe(Recipe):
         return (made,) if made else ()
 
     def container(self, context: Context) -> Container:
-        certificate, key = made_certificate()
+        pair = functools.cache(made_certificate)
         settings = {
             **_MEMORY,
             **_MONITORING,
@@ -153,8 +153,8 @@ class MySqlRecipe(Recipe):
             command=["mysqld", *(f"--{name}={value}" for name, value in settings.items())],
             files={
                 "/docker-entrypoint-initdb.d/sandbox.sql": _RIGHTS,
-                _CERTIFICATE: certificate,
-                _KEY: key,
+                _CERTIFICATE: lambda: pair()[0],
+                _KEY: lambda: pair()[1],
             },
         )
 

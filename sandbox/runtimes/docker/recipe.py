@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -46,6 +46,14 @@ class Context:
     ring: bool = False
 
 
+Content = str | bytes | Callable[[], str | bytes]
+
+
+def as_bytes(content: str | bytes) -> bytes:
+    """Of a file's content."""
+    return content.encode() if isinstance(content, str) else content
+
+
 @dataclass(frozen=True)
 class Container:
     """What one sandbox's container has besides what its Compose file says.
@@ -53,8 +61,9 @@ class Container:
     ``variables`` fill the ``${...}`` of the Compose file (``SANDBOX_PASSWORD`` is always given).
     ``environment``, ``command``, ``entrypoint``, ``user`` and ``tmpfs`` are those of a Compose service; None
     leaves what the file says. ``files`` are put into the container before its first start: text or bytes by
-    absolute path, readable by everybody in the container; a path that ends with a slash is a folder, also in
-    a volume, that everybody there may write to.
+    absolute path, readable by everybody in the container, or what makes them, of which each will do as well
+    as another (keys); a path that ends with a slash is a folder, also in a volume, that everybody there may
+    write to.
     """
 
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -63,7 +72,7 @@ class Container:
     entrypoint: Sequence[str] | None = None
     user: str | None = None
     tmpfs: Sequence[str] | None = None
-    files: Mapping[str, str | bytes] = field(default_factory=dict)
+    files: Mapping[str, Content] = field(default_factory=dict)
 
 
 class Recipe(Facts, ABC):
@@ -81,8 +90,8 @@ class Recipe(Facts, ABC):
     copy_mark: ClassVar[str] = ""
     """A file in the container, with ``$NAME`` for variables of its environment, that is there as long as a
     replica's data hold nothing but what its primary has."""
-    anew: ClassVar[frozenset[str]] = frozenset()
-    """Those of the container's files that have another content each time, whichever will do: keys."""
+    entrypoint: ClassVar[tuple[str, ...]] = ("docker-entrypoint.sh",)
+    """The image's own."""
     stop_seconds: ClassVar[int] = 20
     """How long a clean stop may take before SIGKILL."""
     start_seconds: ClassVar[float] = 180.0

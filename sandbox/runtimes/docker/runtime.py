@@ -21,11 +21,11 @@ from sandbox.events import Sink
 from sandbox.runtimes import ready
 from sandbox.runtimes.base import Observed, Started
 from sandbox.runtimes.clock import Clock
-from sandbox.runtimes.docker import compose, forward, images, replicas, twin
+from sandbox.runtimes.docker import compose, forward, images, replicas, restart
 from sandbox.runtimes.docker.client import client, refusals
 from sandbox.runtimes.docker.memory import memory as measured
 from sandbox.runtimes.docker.recipe import Container as Wish
-from sandbox.runtimes.docker.recipe import Context, Recipe, recipe
+from sandbox.runtimes.docker.recipe import Content, Context, Recipe, as_bytes, recipe
 from sandbox.runtimes.snapshots import restored_passwords
 from sandbox.state import Seat
 
@@ -90,6 +90,8 @@ class DockerRuntime:
         found = self.container(seat)
         if found is None or found.status not in _RUNNING:
             return Observed(False)
+        if restart.held(seat):
+            return Observed(False, waits=True)
         forward.ensure(seat)
         taken = measured(found) if memory else None
         return Observed(True, found.attrs["State"].get("Pid") or None, taken)
@@ -145,7 +147,7 @@ class DockerRuntime:
             shutil.rmtree(seat.data, ignore_errors=True)
             save()
         images.remember(seat, found, fresh=fresh)
-        wish = found.container(self.context(seat, sink))
+        wish = self.wish(seat, sink)
         with clock.phase("create"):
             container = self.create(seat, found, wish)
         rows: dict[str, int] = {}
@@ -222,18 +224,26 @@ class DockerRuntime:
             ring=seat.record.ring,
         )
 
+    def wish(self, seat: Seat, sink: Sink) -> Wish:
+        """What the container of a seat that is no replica shall have."""
+        found = recipe(seat.kind)
+        wish = found.container(self.context(seat, sink))
+        # Of a ring no snapshot is restored.
+        return wish if seat.record.ring or not found.keeps else restart.restartable(wish, found.entrypoint)
+
     def endpoint(self, engine: Engine, seat: Seat) -> Endpoint:
         """Where the administrator reaches a seat's engine."""
         return engine.endpoint(*compose.address(seat), seat.credentials)
 
     def create(self, seat: Seat, found: Recipe, wish: Wish) -> Container:
-        made = twin.made_of(seat, found, wish)
+        made = compose.made_of(seat, found, wish)
         project = compose.Compose(seat)
+        if restart.held(seat):
+            old = self.container(seat)
+            if old is not None and restart.waiting(seat, old, made):
+                return old
+            restart.forget(seat)
         project.write(found, wish, made)
-        if compose.volume_ending(seat):
-            ahead = twin.take(seat, made)
-            if ahead is not None:
-                return ahead
         # Nothing but this service: of a replica's file its primary is a part, and runs elsewhere.
         words = ["--no-deps", "--no-start", "--no-build", "--pull", "never", "--force-recreate"]
         project.run("up", *words, compose.service(seat))
@@ -253,6 +263,9 @@ class DockerRuntime:
         from docker.errors import APIError
 
         with clock.phase("spawn"):
+            if restart.held(seat):
+                restart.go_on(seat, container)
+                return
             try:
                 container.start()
             except APIError as problem:
@@ -335,6 +348,15 @@ class DockerRuntime:
             shutil.rmtree(seat.work, ignore_errors=True)
         return ran
 
+    def halt(self, seat: Seat, sink: Sink) -> None:
+        """See :class:`sandbox.runtimes.base.Runtime`: the container goes on, where that can be."""
+        found = self.container(seat)
+        if found is not None and found.status == "running" and restart.can(found):
+            with Clock(seat.name, sink).phase("stop"):
+                if restart.hold(seat, found):
+                    return
+        self.stop(seat, sink, abort=True)
+
     def kill(self, seat: Seat) -> bool:
         """End the engine by SIGKILL, as a crash would, and see it gone; True when it ran."""
         found = self.container(seat)
@@ -350,11 +372,6 @@ class DockerRuntime:
 
     def delete(self, seat: Seat) -> None:
         """Delete volumes and folder of an engine that does not run."""
-        from sandbox.runtimes.docker.snapshots import KEEPER
-
-        kept = KEEPER(self)
-        if kept.left_over(seat):
-            kept.forget(seat)
         self.remove(seat, volumes=True)
         shutil.rmtree(seat.folder, ignore_errors=True)
 
@@ -370,8 +387,7 @@ class DockerRuntime:
             for name in compose.volume_names(seat) if volumes else ():
                 with suppress(NotFound):
                     client().volumes.get(name).remove(force=True)
-            if volumes and compose.ending_path(seat).exists():
-                compose.ending_path(seat).unlink()
+        restart.forget(seat)
         forward.end(seat)
         # Nodes of a ring look for each other where they were: in another network that may be somebody else.
         if volumes if seat.record.ring else found is not None:
@@ -416,12 +432,12 @@ def _died(found: Recipe, seat: Seat, container: Container) -> EnvironmentRefused
     )
 
 
-def archive(files: Mapping[str, str | bytes]) -> bytes:
+def archive(files: Mapping[str, Content]) -> bytes:
     """A tar of files by absolute path, readable by everybody, and of folders that everybody may write to."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for path, text in files.items():
-            content = text.encode() if isinstance(text, str) else text
+        for path, given in files.items():
+            content = as_bytes(given() if callable(given) else given)
             entry = tarfile.TarInfo(path.strip("/"))
             entry.size, entry.mode, entry.mtime = len(content), 0o644, int(time.time())
             if path.endswith("/"):

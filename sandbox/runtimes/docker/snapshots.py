@@ -1,13 +1,17 @@
-"""Volumes copied for snapshots while their container is paused, and put back into new volumes.
+"""Volumes copied for snapshots while their container is paused, and put back beside what is on them.
 
 The Docker engine copies files of any container as a tar, whatever its storage driver and wherever it runs, so
-each volume is one tar in a snapshot. Volumes cannot change their names: what is restored goes into volumes of
-a new generation, and the seat says which one is its own::
+each volume is one tar in a snapshot. Volumes cannot change their names, and what mounts them stays: so what
+is restored goes into a folder of the volume itself, and takes the place of all else there when the engine
+does not run, in its container if that waits for it (:mod:`sandbox.runtimes.docker.restart`)::
 
-    <engine>/volumes             ending of the names of the seat's volumes; without the file they have none
-    <engine>/volumes.staging     the generation that is being filled
-    <engine>/volumes.restored    the one that is ready for a swap
-    <engine>/volumes.before      the one that a swap replaced
+    <volume>/.sandbox-new             what is staged; while it takes its place .sandbox-moving
+    <volume>/.sandbox-before-<name>   what a swap replaced; on its way back .sandbox-back
+    <volume>/.sandbox-dropped-<name>  what that replaced
+
+    <engine>/volumes.staging          the name of the restore for which the first of these is being filled,
+    <engine>/volumes.restored         or is whole,
+    <engine>/volumes.before           and for which the second is
 """
 
 from __future__ import annotations
@@ -18,17 +22,15 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox.engines.registry import engine as engine_named
 from sandbox.errors import EnvironmentRefusedError
-from sandbox.events import silent
-from sandbox.runtimes.docker import compose, twin
-from sandbox.runtimes.docker.client import ROOT_LABEL, SEAT_LABEL, client, refusals
+from sandbox.runtimes.docker import compose, restart
+from sandbox.runtimes.docker.client import client, refusals
 from sandbox.runtimes.docker.recipe import recipe
 from sandbox.runtimes.snapshots import RESTORED, restored_passwords, restored_path, write_passwords
 from sandbox.state import write_atomic
@@ -42,6 +44,66 @@ if TYPE_CHECKING:
     from sandbox.state import Seat
 
 _PLACE = "/sandbox-data"
+_NEW = ".sandbox-new"
+_KINDS = ("staging", "restored", "before")
+# Their arguments: what a restore is called, and the places of volumes. Killed and run again they go on.
+_MOVE = """\
+set -e
+name=$1
+shift
+move() {
+  from=$1 to=$2
+  set --
+  for each in "$from"/* "$from"/.[!.]*; do
+    case ${each##*/} in .sandbox-*) continue ;; esac
+    if [ -e "$each" ] || [ -L "$each" ]; then set -- "$@" "$each"; fi
+  done
+  [ $# = 0 ] || mv "$@" "$to/"
+}
+for at; do
+  cd "$at"
+"""
+_SWAP = f"""\
+{_MOVE}
+  if [ -d {_NEW} ]; then
+    mkdir -p ".sandbox-before-$name"
+    move . ".sandbox-before-$name"
+    mv {_NEW} .sandbox-moving
+  fi
+  if [ -d .sandbox-moving ]; then
+    move .sandbox-moving .
+    # The volume's own folder, if it is new.
+    chown "$(stat -c %u:%g .sandbox-moving)" .
+    chmod "$(stat -c %a .sandbox-moving)" .
+    rm -rf .sandbox-moving
+  fi
+  # There was nothing before.
+  rmdir ".sandbox-before-$name" 2>/dev/null || :
+done
+"""
+_SWAP_BACK = f"""\
+{_MOVE}
+  if [ -d ".sandbox-before-$name" ]; then
+    mkdir -p ".sandbox-dropped-$name"
+    move . ".sandbox-dropped-$name"
+    mv ".sandbox-before-$name" .sandbox-back
+  fi
+  if [ -d .sandbox-back ]; then
+    move .sandbox-back .
+    rm -rf .sandbox-back
+  fi
+done
+"""
+_CLEAN = """\
+shift
+for at; do rm -rf "$at"/.sandbox-*; done
+"""
+# Others may be staged meanwhile.
+_CLEAN_BEHIND = """\
+name=$1
+shift
+for at; do rm -rf "$at/.sandbox-before-$name"; done
+"""
 _CHUNK = 1 << 20
 _ZEROS = bytes(_CHUNK)
 STILL_SECONDS = 10.0
@@ -154,63 +216,37 @@ class DockerKeeper:
         return _Hold(found)
 
     def save(self, seat: Seat, folder: Path) -> int:
-        volumes = dict(zip(compose.volume_keys(seat), compose.volume_names(seat), strict=True))
-        with _reaching(seat, volumes) as container, refusals(f"the volumes of {seat.name} cannot be copied"):
-            for key in volumes:
-                chunks, _ = container.get_archive(f"{_PLACE}/{key}", chunk_size=_CHUNK)
+        with _reaching(seat, f"/{_NEW}") as container, refusals(f"volumes of {seat.name} cannot be copied"):
+            for key in compose.volume_keys(seat):
+                # So that it is what the tar begins with.
+                chunks, _ = container.get_archive(f"{_PLACE}/{key}/{_NEW}", chunk_size=_CHUNK)
                 _write(folder / f"{key}.tar", chunks)
         return sum(path.stat().st_blocks * 512 for path in folder.iterdir())
 
     def stage(self, seat: Seat, folder: Path) -> None:
         seat.folder.mkdir(parents=True, exist_ok=True)
-        ending = f"-{secrets.token_hex(4)}"
-        write_atomic(_file(seat, "staging"), ending)
-        volumes = dict(zip(compose.volume_keys(seat), compose.volume_names(seat, ending=ending), strict=True))
-        with refusals(f"volumes for {seat.name} cannot be made"):
-            for key, name in volumes.items():
-                # Those of Compose too, or it would warn of volumes that it did not make.
-                own = {
-                    **compose.labels(seat),
-                    "com.docker.compose.project": compose.project(seat),
-                    "com.docker.compose.volume": key,
-                }
-                client().volumes.create(name, labels=own)
-        with ThreadPoolExecutor(1) as pool:
-            ahead = pool.submit(self._make_ahead, seat, ending)
-            with _reaching(seat, volumes) as container, refusals(f"volumes of {seat.name} cannot be filled"):
-                for key in volumes:
-                    with _Archive(folder / f"{key}.tar") as file:
-                        container.put_archive(_PLACE, file)
-            ahead.result()
+        write_atomic(_file(seat, "staging"), secrets.token_hex(4))
+        running = self._running(seat)
+        with nullcontext(running) if running else _reaching(seat) as container:
+            for key, place in _places(seat, container).items():
+                with _Archive(folder / f"{key}.tar") as file, refusals(f"a volume of {seat.name}"):
+                    container.put_archive(place, file)
         _file(seat, "staging").rename(_file(seat, "restored"))
-
-    def _make_ahead(self, seat: Seat, ending: str) -> None:
-        """The container for the next start, if there is one now that it can be made after."""
-        old = self.runtime.container(seat)
-        if old is None:
-            return
-        found = recipe(seat.kind)
-        wish = found.container(self.runtime.context(seat, silent))
-        before, after = compose.volume_names(seat), compose.volume_names(seat, ending=ending)
-        made = twin.make(seat, old, twin.made_of(seat, found, wish), dict(zip(before, after, strict=True)))
-        if made is not None and wish.files:
-            from sandbox.runtimes.docker.runtime import archive
-
-            with refusals(f"files for {seat.name}"):
-                made.put_archive("/", archive(wish.files))
 
     def swap(self, seat: Seat, was: Credentials | None) -> None:
         write_passwords(seat, was)
         if not _file(seat, "restored").exists():
             return
+        self._run(seat, _SWAP, "restored")
         if self.runtime.has_data(seat):
-            write_atomic(_file(seat, "before"), compose.volume_ending(seat))
-        _file(seat, "restored").rename(compose.ending_path(seat))
-        seat.data.mkdir(parents=True, exist_ok=True)
+            _file(seat, "restored").rename(_file(seat, "before"))
+        else:
+            seat.data.mkdir(parents=True, exist_ok=True)
+            _file(seat, "restored").unlink()
 
     def swap_back(self, seat: Seat) -> None:
         if _file(seat, "before").exists():
-            _file(seat, "before").rename(compose.ending_path(seat))
+            self._run(seat, _SWAP_BACK, "before")
 
     def recycle(self, seat: Seat, folder: Path) -> None:
         """Nothing: a tar is quickly made anew."""
@@ -219,24 +255,49 @@ class DockerKeeper:
         """Nothing is kept."""
 
     def left_over(self, seat: Seat) -> bool:
-        return any(_file(seat, kind).exists() for kind in ("staging", "restored", "before"))
+        return any(_file(seat, kind).exists() for kind in _KINDS)
 
     def forget(self, seat: Seat) -> None:
-        from docker.errors import APIError
-
-        mine = {"label": [f"{ROOT_LABEL}={seat.root}", f"{SEAT_LABEL}={seat.name}"]}
-        with refusals(f"volumes of {seat.name} cannot be removed"):
-            for container in client().containers.list(all=True, filters=mine, ignore_removed=True):
-                if container.name != compose.container_name(seat):
-                    container.remove(force=True, v=True)
-            for volume in client().volumes.list(filters=mine):
-                if volume.name not in compose.volume_names(seat):
-                    with suppress(APIError):
-                        volume.remove(force=True)
-        for kind in ("staging", "restored", "before"):
+        running = self._running(seat)
+        if running is not None and _file(seat, "before").exists():
+            with refusals(f"what {seat.name} had before a restore"):
+                restart.begin(running, _CLEAN_BEHIND, *self._words(seat, "before", running))
+        elif self.left_over(seat):
+            self._run(seat, _CLEAN)
+        for kind in _KINDS:
             _file(seat, kind).unlink(missing_ok=True)
         if seat.record.golden != RESTORED:
             restored_path(seat).unlink(missing_ok=True)
+
+    def _running(self, seat: Seat) -> Container | None:
+        found = self.runtime.container(seat)
+        return found if found is not None and found.status == "running" else None
+
+    def _run(self, seat: Seat, script: str, kind: str = "") -> None:
+        """Run a script on the seat's volumes: in its container, if that is there."""
+        with refusals(f"the volumes of {seat.name} cannot be exchanged"):
+            running = self._running(seat)
+            if running is not None:
+                said = restart.run(running, script, *self._words(seat, kind, running))
+            else:
+                said = self._run_apart(seat, script, kind)
+        if said:
+            raise EnvironmentRefusedError(
+                f"The volumes of {seat.name} cannot be exchanged: {said}",
+                code="docker-error",
+                actions=["sandbox doctor", f"sandbox up {seat.engine}"],
+            )
+
+    def _words(self, seat: Seat, kind: str, container: Container) -> list[str]:
+        """A script's arguments in a container."""
+        return [
+            _file(seat, kind).read_text(encoding="utf-8") if kind else "",
+            *_places(seat, container).values(),
+        ]
+
+    def _run_apart(self, seat: Seat, script: str, kind: str) -> str:
+        with _reaching(seat, started=True) as container:
+            return restart.run(container, script, *self._words(seat, kind, container))
 
 
 def _name(product: str) -> str:
@@ -245,24 +306,54 @@ def _name(product: str) -> str:
 
 
 def _file(seat: Seat, kind: str) -> Path:
-    return compose.ending_path(seat).with_suffix(f".{kind}")
+    return seat.folder / f"volumes.{kind}"
+
+
+def _places(seat: Seat, container: Container) -> dict[str, str]:
+    """Where a container has the seat's volumes, by their names in its Compose file."""
+    found = {mount.get("Name"): mount["Destination"] for mount in container.attrs["Mounts"]}
+    names = zip(compose.volume_keys(seat), compose.volume_names(seat), strict=True)
+    return {key: found[name] for key, name in names}
 
 
 @contextmanager
-def _reaching(seat: Seat, volumes: Mapping[str, str]) -> Iterator[Container]:
-    """A container that is never started, through which files of volumes are reached."""
+def _reaching(seat: Seat, ending: str = "", *, started: bool = False) -> Iterator[Container]:
+    """A container for files of a seat's volumes, made if there are none; ``started`` for scripts."""
     with refusals(f"the volumes of {seat.name} cannot be reached"):
+        _make_volumes(seat)
+        names = zip(compose.volume_keys(seat), compose.volume_names(seat), strict=True)
         container = client().containers.create(
             seat.record.image or recipe(seat.kind).image,
-            ["true"],
+            ["600"],
+            entrypoint=["sleep"],
             labels=compose.labels(seat),
             network_mode="none",
-            volumes={name: {"bind": f"{_PLACE}/{key}", "mode": "rw"} for key, name in volumes.items()},
+            volumes={name: {"bind": f"{_PLACE}/{key}{ending}", "mode": "rw"} for key, name in names},
         )
     try:
+        if started:
+            with refusals(f"the volumes of {seat.name} cannot be reached"):
+                container.start()
+        container.reload()
         yield container
     finally:
         container.remove(force=True, v=True)
+
+
+def _make_volumes(seat: Seat) -> None:
+    from docker.errors import NotFound
+
+    for key, name in zip(compose.volume_keys(seat), compose.volume_names(seat), strict=True):
+        try:
+            client().volumes.get(name)
+        except NotFound:
+            # Those of Compose too, or it would warn of volumes that it did not make.
+            own = {
+                **compose.labels(seat),
+                "com.docker.compose.project": compose.project(seat),
+                "com.docker.compose.volume": key,
+            }
+            client().volumes.create(name, labels=own)
 
 
 KEEPER = DockerKeeper

@@ -207,6 +207,10 @@ class ExternalRuntime:
     def is_copy(self, seat: Seat) -> bool:  # noqa: ARG002
         return False
 
+    def halt(self, seat: Seat, sink: Sink) -> None:
+        """See :class:`sandbox.runtimes.base.Runtime`."""
+        self.stop(seat, sink, abort=True)
+
     def kill(self, seat: Seat) -> bool:
         raise self._never(seat)
 

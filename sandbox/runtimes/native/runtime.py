@@ -297,6 +297,10 @@ class NativeRuntime:
             shutil.rmtree(seat.work, ignore_errors=True)
         return ran
 
+    def halt(self, seat: Seat, sink: Sink) -> None:
+        """See :class:`sandbox.runtimes.base.Runtime`."""
+        self.stop(seat, sink, abort=True)
+
     def kill(self, seat: Seat) -> bool:
         """End the engine by SIGKILL, as a crash would, and see it gone; True when it ran."""
         running = process.read_record(seat.run)
