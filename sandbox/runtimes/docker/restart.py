@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _HELD, _SHELL = "/tmp/.sandbox-held", "/tmp/.sandbox-shell"  # noqa: S108 - the container's own
 _PLACE = "/etc/sandbox/start.sh"
-_START = f"""\
+START = f"""\
 # Starts what its words say, and starts it again when it ended while {_HELD} was there.
 pass_on() {{
   told=1
@@ -83,7 +83,7 @@ def restartable(wish: Wish, entrypoint: Sequence[str]) -> Wish:
     """What a container shall have so that its engine can be started anew in it, instead of the image's
     ``entrypoint``."""
     words = ["sh", _PLACE, *(wish.entrypoint or entrypoint)]
-    return replace(wish, entrypoint=words, files={**wish.files, _PLACE: _START})
+    return replace(wish, entrypoint=words, files={**wish.files, _PLACE: START})
 
 
 def can(container: Container) -> bool:

@@ -63,7 +63,7 @@ move() {
 for at; do
   cd "$at"
 """
-_SWAP = f"""\
+SWAP = f"""\
 {_MOVE}
   if [ -d {_NEW} ]; then
     mkdir -p ".sandbox-before-$name"
@@ -81,7 +81,7 @@ _SWAP = f"""\
   rmdir ".sandbox-before-$name" 2>/dev/null || :
 done
 """
-_SWAP_BACK = f"""\
+SWAP_BACK = f"""\
 {_MOVE}
   if [ -d ".sandbox-before-$name" ]; then
     mkdir -p ".sandbox-dropped-$name"
@@ -94,12 +94,12 @@ _SWAP_BACK = f"""\
   fi
 done
 """
-_CLEAN = """\
+CLEAN = """\
 shift
 for at; do rm -rf "$at"/.sandbox-*; done
 """
 # Others may be staged meanwhile.
-_CLEAN_BEHIND = """\
+CLEAN_BEHIND = """\
 name=$1
 shift
 for at; do rm -rf "$at/.sandbox-before-$name"; done
@@ -237,7 +237,7 @@ class DockerKeeper:
         write_passwords(seat, was)
         if not _file(seat, "restored").exists():
             return
-        self._run(seat, _SWAP, "restored")
+        self._run(seat, SWAP, "restored")
         if self.runtime.has_data(seat):
             _file(seat, "restored").rename(_file(seat, "before"))
         else:
@@ -246,7 +246,7 @@ class DockerKeeper:
 
     def swap_back(self, seat: Seat) -> None:
         if _file(seat, "before").exists():
-            self._run(seat, _SWAP_BACK, "before")
+            self._run(seat, SWAP_BACK, "before")
 
     def recycle(self, seat: Seat, folder: Path) -> None:
         """Nothing: a tar is quickly made anew."""
@@ -261,9 +261,9 @@ class DockerKeeper:
         running = self._running(seat)
         if running is not None and _file(seat, "before").exists():
             with refusals(f"what {seat.name} had before a restore"):
-                restart.begin(running, _CLEAN_BEHIND, *self._words(seat, "before", running))
+                restart.begin(running, CLEAN_BEHIND, *self._words(seat, "before", running))
         elif self.left_over(seat):
-            self._run(seat, _CLEAN)
+            self._run(seat, CLEAN)
         for kind in _KINDS:
             _file(seat, kind).unlink(missing_ok=True)
         if seat.record.golden != RESTORED:

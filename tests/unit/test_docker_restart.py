@@ -1,0 +1,185 @@
+"""The scripts that run inside of containers, run here: one starts the engine, others exchange its files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sandbox.runtimes.docker import restart, snapshots
+
+SECONDS = 60
+Begin = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def begin(tmp_path: Path) -> Begin:
+    """Begin the script that starts an engine, with a Python program in the engine's place."""
+    script = tmp_path / "start.sh"
+    script.write_text(restart.START.replace("/tmp/", f"{tmp_path}/"))
+
+    def begun(program: str) -> subprocess.Popen[str]:
+        words = ["sh", str(script), shutil.which("python3") or "python3", "-uc", program]
+        return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=tmp_path)
+
+    return begun
+
+
+def line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def ended(process: subprocess.Popen[str]) -> int:
+    with process:
+        return process.wait(SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("program", "code"),
+    [("raise SystemExit(0)", 0), ("raise SystemExit(3)", 3), ("import os; os.kill(os.getpid(), 9)", 137)],
+)
+def test_it_ends_as_the_engine_ends(begin: Begin, program: str, code: int) -> None:
+    assert ended(begin(program)) == code
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+def test_a_signal_is_passed_on_and_the_engine_takes_its_time(begin: Begin, number: signal.Signals) -> None:
+    process = begin(
+        "import signal, time\n"
+        f"signal.signal({int(number)}, lambda *_: (time.sleep(0.3), print('clean'), exit(5)))\n"
+        "print('on')\n"
+        "while True: signal.pause()"
+    )
+    assert line(process) == "on"
+    process.send_signal(number)
+    assert line(process) == "clean"
+    assert ended(process) == 5
+
+
+def test_an_engine_that_ends_while_it_is_held_is_started_again_afterwards(
+    begin: Begin, tmp_path: Path
+) -> None:
+    process = begin("import os, signal; print(os.getpid()); signal.pause()")
+    first, held = line(process), tmp_path / ".sandbox-held"
+    held.touch()
+    os.kill(int(first), signal.SIGKILL)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.3)
+    held.unlink()
+    second = line(process)
+    assert second not in ("", first)
+    os.kill(int(second), signal.SIGKILL)
+    assert ended(process) == 137
+
+
+def test_a_signal_ends_it_while_it_waits_for_its_files(begin: Begin, tmp_path: Path) -> None:
+    process = begin("import os, signal; print(os.getpid()); signal.pause()")
+    first = line(process)
+    (tmp_path / ".sandbox-held").touch()
+    os.kill(int(first), signal.SIGKILL)
+    process.send_signal(signal.SIGTERM)
+    assert ended(process) == 137
+
+
+# -- files -------------------------------------------------------------------------------------------------
+
+OLD = {"a": "old", ".hidden": "old", "only old/b": "old"}
+NEW = {"a": "new", ".hidden": "new", "only new/c": "new"}
+
+
+def write(folder: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+
+
+def read(folder: Path) -> dict[str, str]:
+    """The files that are not ours."""
+    found = {str(p.relative_to(folder)): p for p in folder.rglob("*") if p.is_file()}
+    return {name: p.read_text() for name, p in found.items() if not name.startswith(".sandbox-")}
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Path:
+    folder = tmp_path / "volume"
+    write(folder, OLD)
+    write(folder / ".sandbox-new", NEW)
+    return folder
+
+
+def run(script: str, volume: Path, deadly: int = -1) -> int:
+    """Run a script; it is killed before move ``deadly`` / 2 of files, or right after it where that is odd."""
+    tools = volume.parent / "tools"
+    tools.mkdir(exist_ok=True)
+    count = volume.parent / "count"
+    count.write_text("0")
+    wrapper = tools / "mv"
+    wrapper.write_text(
+        f"""#!/bin/sh
+n=$(cat {count})
+echo $((n + 2)) >{count}
+[ "$n" != {deadly} ] || kill -9 $PPID
+{shutil.which("mv")} "$@" || exit 1
+[ "$((n + 1))" != {deadly} ] || kill -9 $PPID
+"""
+    )
+    wrapper.chmod(0o755)
+    env = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"}
+    words = ["sh", "-c", script, "sandbox", "one", str(volume)]
+    return subprocess.run(words, env=env, check=False, timeout=SECONDS).returncode
+
+
+MOMENTS = range(-1, 8)
+"""Before and after each of the at most four moves."""
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_swap_that_was_killed_at_any_moment_is_finished_by_another(volume: Path, moment: int) -> None:
+    assert (run(snapshots.SWAP, volume, moment) == 0) == (moment not in range(6))
+    assert run(snapshots.SWAP, volume) == 0
+    assert read(volume) == NEW
+    assert read(volume / ".sandbox-before-one") == OLD
+    assert run(snapshots.SWAP, volume) == 0
+    assert read(volume) == NEW
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_so_is_the_way_back(volume: Path, moment: int) -> None:
+    assert run(snapshots.SWAP, volume) == 0
+    assert (run(snapshots.SWAP_BACK, volume, moment) == 0) == (moment not in range(6))
+    assert run(snapshots.SWAP_BACK, volume) == 0
+    assert read(volume) == OLD
+    assert run(snapshots.SWAP_BACK, volume) == 0
+    assert read(volume) == OLD
+    assert run(snapshots.CLEAN, volume) == 0
+    assert [p.name for p in volume.iterdir() if p.name.startswith(".sandbox-")] == []
+
+
+def test_a_new_volume_gets_all_that_was_saved_and_the_rights_of_its_folder(tmp_path: Path) -> None:
+    volume = tmp_path / "volume"
+    write(volume / ".sandbox-new", NEW)
+    (volume / ".sandbox-new").chmod(0o710)
+    assert run(snapshots.SWAP, volume) == 0
+    assert read(volume) == NEW
+    assert volume.stat().st_mode & 0o777 == 0o710
+    assert sorted(p.name for p in volume.iterdir()) == [".hidden", "a", "only new"]
+
+
+def test_what_a_restore_left_does_not_hinder_the_next_one(volume: Path) -> None:
+    write(volume / ".sandbox-before-zero", OLD)
+    write(volume / ".sandbox-moving-zero", OLD)
+    assert run(snapshots.SWAP, volume) == 0
+    assert read(volume) == NEW
+
+
+def test_cleaning_behind_a_restore_leaves_what_the_next_one_stages(volume: Path) -> None:
+    write(volume / ".sandbox-before-one", OLD)
+    assert run(snapshots.CLEAN_BEHIND, volume) == 0
+    assert not (volume / ".sandbox-before-one").exists()
+    assert read(volume / ".sandbox-new") == NEW
