@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,14 @@ def lives(pid: int) -> bool:
         return False
 
 
+def await_that(true: Callable[[], object], what: str, seconds: float = 180) -> None:
+    """Until something is true. The deadline is far: processes stand for seconds on a busy machine."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"not so after {seconds:g} s: {what}"
+        time.sleep(0.01)
+
+
 Run = Callable[..., Said]
 
 
@@ -56,7 +65,7 @@ def run(session_home: Path) -> Run:
         input: str | None = None,
         cwd: Path | None = None,
         env: dict[str, str] | None = None,
-        timeout: float = 300,
+        timeout: float = 600,
     ) -> Said:
         done = subprocess.run(
             [COMMAND, *args],
