@@ -66,7 +66,7 @@ class CassandraEngine(Engine):
         prepare_driver()
 
     def version(self, endpoint: Endpoint) -> str:
-        with Wire(endpoint, seconds=10) as wire:
+        with Wire(endpoint, seconds=REQUEST_SECONDS) as wire:
             return str(wire.rows("SELECT release_version FROM system.local")[0][0])
 
     @contextmanager
@@ -96,9 +96,9 @@ class CassandraEngine(Engine):
 
     def secure(self, old: Endpoint, new: Endpoint, credentials: Credentials) -> None:
         try:
-            wire = Wire(old, seconds=10)
+            wire = Wire(old, seconds=REQUEST_SECONDS)
         except Exception:  # noqa: BLE001 - done before, as far as it got: then the new password is right
-            wire = Wire(new, seconds=10)
+            wire = Wire(new, seconds=REQUEST_SECONDS)
         with wire:
             # The administrator's comes last: until then the old one opens, and all can be done again.
             _set_learner(wire.rows, self.learner, credentials.learner)

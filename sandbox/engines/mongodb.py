@@ -163,13 +163,14 @@ def _with_url(endpoint: Endpoint) -> Endpoint:
 
 
 @contextmanager
-def _open(endpoint: Endpoint, seconds: float = 10) -> Iterator[MongoClient[dict[str, Any]]]:
+def _open(endpoint: Endpoint, seconds: float = 60) -> Iterator[MongoClient[dict[str, Any]]]:
     from pymongo import MongoClient
 
     client: MongoClient[dict[str, Any]] = MongoClient(
         endpoint.url,
-        serverSelectionTimeoutMS=int(min(seconds, 3) * 1000),
-        connectTimeoutMS=2000,
+        # A server on a busy machine may stand still for seconds: only a probe gives it up so soon.
+        serverSelectionTimeoutMS=int(min(seconds, 30) * 1000),
+        connectTimeoutMS=int(min(seconds, 30) * 1000),
         socketTimeoutMS=int(seconds * 1000),
         retryReads=False,
         retryWrites=False,

@@ -181,7 +181,7 @@ def open_connection(
     endpoint: Endpoint,
     *,
     database: str | None = None,
-    connect_timeout: int = 10,
+    connect_timeout: int = 60,
     read_timeout: int | None = None,
     local_infile: bool = False,
 ) -> Any:

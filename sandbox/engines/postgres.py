@@ -154,13 +154,14 @@ class PostgresEngine(Engine):
         # The primary first: what it writes in between makes no replica look better than it is.
         written = None
         if primary:
-            ((written,),) = _rows(primary, "select pg_current_wal_lsn()")
+            ((written,),) = _rows(primary, "select pg_current_wal_lsn()", seconds=2)
         ((recovers, streams, lag),) = _rows(
             replica,
             "select pg_is_in_recovery(),"
             " exists (select 1 from pg_stat_wal_receiver where status = 'streaming'),"
             " greatest(0, pg_wal_lsn_diff(%s, pg_last_wal_replay_lsn()))",
             [written],
+            seconds=2,
         )
         if not recovers:
             return Replication(following=False, promoted=True)
@@ -179,7 +180,7 @@ class PostgresEngine(Engine):
     def forsake(self, primary: Endpoint, name: str) -> None:
         _rows(
             primary,
-            "select pg_terminate_backend(active_pid, 2000) from pg_replication_slots"
+            "select pg_terminate_backend(active_pid, 60000) from pg_replication_slots"
             " where slot_name = %s and active_pid is not null",
             [name],
         )
@@ -217,7 +218,7 @@ def open_connection(
     endpoint: Endpoint,
     *,
     database: str = "",
-    connect_timeout: int = 10,
+    connect_timeout: int = 60,
     settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Any:
     """A psycopg2 connection in autocommit mode, to the endpoint's database unless another is named.
@@ -247,8 +248,10 @@ def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace(" ", "\\ ")
 
 
-def _rows(endpoint: Endpoint, statement: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-    connection = open_connection(endpoint, database="postgres", connect_timeout=2)
+def _rows(
+    endpoint: Endpoint, statement: str, params: Sequence[Any] = (), *, seconds: int = 60
+) -> list[tuple[Any, ...]]:
+    connection = open_connection(endpoint, database="postgres", connect_timeout=seconds)
     try:
         with connection.cursor() as cursor:
             cursor.execute(statement, list(params))

@@ -217,7 +217,7 @@ def _with_url(endpoint: Endpoint) -> Endpoint:
 
 
 @contextmanager
-def _open(endpoint: Endpoint, seconds: float = 10) -> Iterator[Any]:
+def _open(endpoint: Endpoint, seconds: float = 60) -> Iterator[Any]:
     import redis.utils
     from redis import Redis as Connection
     from redis.backoff import NoBackoff

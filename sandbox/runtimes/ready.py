@@ -15,7 +15,9 @@ from sandbox.state import Seat
 
 PROBE_EVERY = 0.05
 FOLLOW_SECONDS = 10.0
-"""How long a replica may take to find its primary; one that is still behind then will get there."""
+"""How long a replica that follows may take to catch up; one that is still behind then will get there."""
+CONNECT_SECONDS = 60.0
+"""How long it may take to find its primary: on a busy machine either of them stands still for seconds."""
 
 
 def await_answers(
@@ -82,7 +84,7 @@ def await_following(
         waited = time.monotonic() - begun
         if seen.level or seen.promoted or (seen.following and waited > FOLLOW_SECONDS):
             return
-        if cancelled.is_set() or waited > FOLLOW_SECONDS:
+        if cancelled.is_set() or waited > CONNECT_SECONDS:
             raise EnvironmentRefusedError(
                 f"{seat.name} runs but does not follow its primary: {seen.problem or 'no connection'}",
                 code="replica-lost",
