@@ -22,7 +22,7 @@ from sandbox.runtimes import ready
 from sandbox.runtimes.base import Observed, Started
 from sandbox.runtimes.clock import Clock
 from sandbox.runtimes.docker import compose, forward, images, replicas, twin
-from sandbox.runtimes.docker.client import client, refusals
+from sandbox.runtimes.docker.client import SECONDS, client, refusals
 from sandbox.runtimes.docker.memory import memory as measured
 from sandbox.runtimes.docker.recipe import Container as Wish
 from sandbox.runtimes.docker.recipe import Context, Recipe, recipe
@@ -342,7 +342,7 @@ class DockerRuntime:
             return False
         with refusals(f"{seat.name} cannot be killed"):
             found.kill("SIGKILL")
-            found.wait(timeout=10)
+            found.wait(timeout=SECONDS)
         return True
 
     def clear(self, seat: Seat) -> None:
