@@ -30,8 +30,9 @@ pip, java) carry it, and a ``down`` after a ``kill -9`` of ``up`` finds them."""
 _MARKS: list[str] = []
 
 LESSER_USER = "nobody"
-_END_SECONDS = 5.0
-"""How long a process that is ending is waited for: the kernel takes back its memory first."""
+_END_SECONDS = 30.0
+"""How long a process that is ending is waited for: the kernel takes back its memory first, and a busy machine
+takes its time for that."""
 
 # The shell writes its own /proc/self/stat line to the record (its standard input, opened for writing)
 # and then becomes the engine: same pid, same start time.
@@ -57,7 +58,11 @@ class Process:
         while it still accepts connections, for the kernel closes those before the port."""
         limit = time.monotonic() + _END_SECONDS
         while self.alive():
-            if not _ending(self.pid) or time.monotonic() > limit:
+            found = _stat(self.pid)
+            if found is None:
+                # Just now.
+                return False
+            if not found[4] & _EXITING or time.monotonic() > limit:
                 return True
             time.sleep(0.002)
         return False
@@ -139,12 +144,6 @@ def _threads(pid: int) -> int:
         return len(os.listdir(f"/proc/{pid}/task"))  # noqa: PTH208
     except OSError:
         return 0
-
-
-def _ending(pid: int) -> bool:
-    """Whether its first thread is on its way out."""
-    found = _stat(pid)
-    return found is not None and bool(found[4] & _EXITING)
 
 
 def read_record(path: Path) -> Process | None:
@@ -354,6 +353,12 @@ def at_work(process: Process) -> bool:
     return False
 
 
+def is_child(pid: int) -> bool:
+    """Whether it is a process that we began, and is not wholly gone."""
+    found = _stat(pid)
+    return found is not None and found[2] == os.getpid() and Process(pid, found[0]).alive()
+
+
 def stands(pid: int) -> bool:
     """Whether all threads of a process are stopped, or it is gone."""
     try:
@@ -382,7 +387,7 @@ def memory(process: Process) -> int | None:
 def stop(process: Process, *, how: int = signal.SIGTERM, seconds: float = 20.0) -> bool:
     """End a process and its family: politely, then with SIGKILL. True when it went by itself in time.
 
-    Raises BugError when something survives SIGKILL for five seconds."""
+    Raises BugError when something survives SIGKILL for half a minute."""
     members = [Process(pid, stat[0]) for pid in family(process) if (stat := _stat(pid))]
     if not members:
         return True
@@ -394,7 +399,7 @@ def stop(process: Process, *, how: int = signal.SIGTERM, seconds: float = 20.0) 
             if member.alive():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(member.pid, signal.SIGKILL)
-        if not _gone(members, 5.0):
+        if not _gone(members, _END_SECONDS):
             left = ", ".join(str(m.pid) for m in members if m.alive())
             raise BugError(f"Processes {left} did not end, not even with SIGKILL.", code="process-stays")
     return clean
