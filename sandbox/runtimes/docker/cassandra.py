@@ -64,6 +64,8 @@ class CassandraRecipe(Recipe):
     lacks = NATIVE.lacks
     replicates = True
     forms_ring = True
+    # A node that comes asks the others for little more than the ring's delay, and ends.
+    unheard = ("Unable to gossip with any peers", "Unable to contact any seeds")
 
     def prepare(self, cache: Path, sink: Sink, *, offline: bool) -> None:
         self._jar(cache, sink, offline=offline)

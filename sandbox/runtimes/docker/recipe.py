@@ -81,6 +81,9 @@ class Recipe(Facts, ABC):
     copy_mark: ClassVar[str] = ""
     """A file in the container, with ``$NAME`` for variables of its environment, that is there as long as a
     replica's data hold nothing but what its primary has."""
+    unheard: ClassVar[tuple[str, ...]] = ()
+    """Words of a replica that ended because nobody answered it in time: on a busy machine the others may
+    stand still for longer than it waits."""
     anew: ClassVar[frozenset[str]] = frozenset()
     """Those of the container's files that have another content each time, whichever will do: keys."""
     stop_seconds: ClassVar[int] = 20
