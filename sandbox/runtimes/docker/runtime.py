@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 LOOK_EVERY = 0.3
 """Seconds between two questions whether a container lives."""
+END_SECONDS = 30.0
+"""How long one that does not answer any more is waited for."""
 LAST_LINES = 20
 _RUNNING = ("running", "restarting", "paused")
 
@@ -170,7 +172,7 @@ class DockerRuntime:
                     rows = engine.load(new, dataset, sink)
                 seat.data.mkdir(parents=True, exist_ok=True)
         except BaseException as problem:
-            died = None if isinstance(problem, SandboxError) else self._ended(found, seat, container)
+            died = None if isinstance(problem, SandboxError) else self._ended(engine, found, seat, container)
             self.keep_log(seat, container)
             self.remove(seat, volumes=fresh)
             if died is not None:
@@ -194,10 +196,23 @@ class DockerRuntime:
         self.start(seat, dataset, sink, offline=offline, save=save)
         self.stop(seat, sink)
 
-    def _ended(self, found: Recipe, seat: Seat, container: Container) -> SandboxError | None:
-        """Why a container does not run any more, if so: better than what a driver says of that."""
-        container.reload()
-        return None if container.status in _RUNNING else _died(found, seat, container)
+    def _ended(self, engine: Engine, found: Recipe, seat: Seat, container: Container) -> SandboxError | None:
+        """Why a container does not run any more, if so: better than what a driver says of that. One that
+        gives no answer is waited for, since the driver knows of its end before the Docker engine does."""
+        limit = time.monotonic() + END_SECONDS
+        while not self.cancelled.is_set():
+            container.reload()
+            if container.status not in _RUNNING:
+                return _died(found, seat, container)
+            if time.monotonic() > limit:
+                break
+            try:
+                engine.probe(self.endpoint(engine, seat))
+            except Exception:  # noqa: BLE001 - of any driver
+                time.sleep(LOOK_EVERY)
+            else:
+                break
+        return None
 
     def pid(self, container: Container) -> int:
         """The process id of a container's first process, on the machine that it runs on."""
