@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from sandbox.endpoint import Endpoint
-from sandbox.engines.base import Attempt, Credentials, Engine, Replication
+from sandbox.engines.base import PROBE_SECONDS, Attempt, Credentials, Engine, Replication
 from sandbox.engines.cassandra_driver import REQUEST_SECONDS, Wire, name, prepare_driver, session, text
 from sandbox.engines.cassandra_nodetool import FORGET, run
 from sandbox.engines.cassandra_tables import COPIES, COUNTED, KEYSPACE, SHAPES, replication
@@ -58,8 +58,8 @@ class CassandraEngine(Engine):
     def endpoint(self, host: str, port: int, credentials: Credentials) -> Endpoint:
         return _endpoint(host, port, self.admin, credentials.admin)
 
-    def probe(self, endpoint: Endpoint) -> None:
-        with Wire(endpoint) as wire:
+    def probe(self, endpoint: Endpoint, *, seconds: float = PROBE_SECONDS) -> None:
+        with Wire(endpoint, seconds=seconds) as wire:
             wire.rows("SELECT release_version FROM system.local")
 
     def warm(self, endpoint: Endpoint) -> None:  # noqa: ARG002

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from sandbox.endpoint import Endpoint
-from sandbox.engines.base import Attempt, Credentials, Engine
+from sandbox.engines.base import PROBE_SECONDS, Attempt, Credentials, Engine
 from sandbox.events import Sink, silent
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ class Mongodb(Engine):
         )
         return _with_url(found)
 
-    def probe(self, endpoint: Endpoint) -> None:
-        with _open(endpoint, seconds=2) as client:
+    def probe(self, endpoint: Endpoint, *, seconds: float = PROBE_SECONDS) -> None:
+        with _open(endpoint, seconds=seconds) as client:
             client[DATABASE].customers.find_one({}, {"_id": 1})
 
     def warm(self, endpoint: Endpoint) -> None:  # noqa: ARG002 - the import is what takes long

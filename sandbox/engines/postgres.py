@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from types import MappingProxyType
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from sandbox.endpoint import Endpoint
-from sandbox.engines.base import Attempt, Credentials, Engine, Replication
+from sandbox.engines.base import PROBE_SECONDS, Attempt, Credentials, Engine, Replication
 from sandbox.events import Sink, silent
 
 if TYPE_CHECKING:
@@ -34,20 +35,22 @@ class PostgresEngine(Engine):
     def endpoint(self, host: str, port: int, credentials: Credentials) -> Endpoint:
         return _endpoint(host, port, self.admin, credentials.admin)
 
-    def probe(self, endpoint: Endpoint) -> None:
+    def probe(self, endpoint: Endpoint, *, seconds: float = PROBE_SECONDS) -> None:
         import psycopg2
 
+        limit = math.ceil(seconds)
         try:
-            connection = open_connection(endpoint, connect_timeout=2)
+            connection = open_connection(endpoint, connect_timeout=limit)
         except psycopg2.OperationalError as problem:
             # The password is checked before the database is looked for: this is an answer, too. A person
             # may have dropped the database, and a new data folder does not have it yet.
             if f'database "{endpoint.database}" does not exist' not in str(problem):
                 raise
-            connection = open_connection(endpoint, database="postgres", connect_timeout=2)
+            connection = open_connection(endpoint, database="postgres", connect_timeout=limit)
         try:
             with connection.cursor() as cursor:
-                cursor.execute("set statement_timeout = '2s'; select count(*) from pg_catalog.pg_database")
+                cursor.execute("set statement_timeout = %s", [f"{limit}s"])
+                cursor.execute("select count(*) from pg_catalog.pg_database")
         finally:
             connection.close()
 

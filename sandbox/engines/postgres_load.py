@@ -101,7 +101,7 @@ def fill(connection: Any, dataset: Dataset, learner: str, sink: Sink) -> dict[st
     connection.autocommit = False
     try:
         with connection.cursor() as cursor:
-            cursor.execute("set local lock_timeout = '10s'; set local datestyle = 'iso, mdy'")
+            cursor.execute("set local lock_timeout = '60s'; set local datestyle = 'iso, mdy'")
             cursor.execute("set local maintenance_work_mem = '64MB'")
             cursor.execute("drop table if exists public.orders, public.employees, public.customers cascade")
             for table in TABLES.values():
@@ -150,6 +150,12 @@ def drop_database(cursor: Any, database: str) -> None:
     name = sql.Identifier(database)
     if exists(cursor, database):
         cursor.execute(sql.SQL("alter database {} with is_template false").format(name))
+        # What drops it ends them too, and then waits for five seconds only until they are gone.
+        cursor.execute(
+            "select pg_catalog.pg_terminate_backend(pid, 60000::bigint) from pg_catalog.pg_stat_activity"
+            " where datname = %s and pid <> pg_catalog.pg_backend_pid()",
+            [database],
+        )
         cursor.execute(sql.SQL("drop database if exists {} with (force)").format(name))
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from sandbox.endpoint import Endpoint
-from sandbox.engines.base import Engine, Replication
+from sandbox.engines.base import ASKED_AGAIN_SECONDS, Engine, Replication
 from sandbox.errors import EnvironmentRefusedError
 from sandbox.runtimes import ports
 from sandbox.runtimes.base import Facts
@@ -25,14 +26,15 @@ def await_answers(
     endpoints: Sequence[Endpoint],
     look: Callable[[str], None],
     probe: Callable[[Endpoint], None] | None = None,
+    times: int = 2,
 ) -> None:
-    """Until a real query was answered twice, at any of the endpoints (of one port; they differ in their
-    passwords). ``look`` is called with the last refusal before each try; it raises to give up. ``probe``
-    takes the place of the engine's own."""
-    ask = probe or engine.probe
+    """Until a real query was answered ``times`` times, at any of the endpoints (of one port; they differ in
+    their passwords). ``look`` is called with the last refusal before each try; it raises to give up.
+    ``probe`` takes the place of the engine's own."""
+    ask = probe or partial(engine.probe, seconds=ASKED_AGAIN_SECONDS)
     answered, problem = 0, ""
     engine.warm(endpoints[0])
-    while answered < 2:
+    while answered < times:
         look(problem)
         # Drivers take tens of milliseconds to refuse; an open port costs nothing to ask for.
         if not answered and not ports.answers(endpoints[0].port):

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sandbox.endpoint import Endpoint
@@ -69,9 +70,14 @@ class Launch:
     def wait(self, endpoints: Sequence[Endpoint], phase: str = "start") -> None:
         """Until the driver has had a real query answered twice, at any of the endpoints (they differ in
         their passwords); an error at once when the process ends."""
-        limit = time.monotonic() + self.recipe.start_seconds
         with self.clock.phase(phase):
-            ready.await_answers(self.engine, endpoints, lambda problem: self._look(limit, problem))
+            self.await_answers(endpoints)
+
+    def await_answers(self, endpoints: Sequence[Endpoint], times: int = 2) -> None:
+        """The same without a phase, and until so many queries were answered."""
+        limit = time.monotonic() + self.recipe.start_seconds
+        look = partial(self._look, limit)
+        ready.await_answers(self.engine, endpoints, look, times=times)
 
     def _look(self, limit: float, problem: str) -> None:
         if self.cancelled.is_set():

@@ -62,7 +62,7 @@ class Process:
             if found is None:
                 # Just now.
                 return False
-            if not found[4] & _EXITING or time.monotonic() > limit:
+            if not (found[4] & _EXITING or _killed(self.pid)) or time.monotonic() > limit:
                 return True
             time.sleep(0.002)
         return False
@@ -144,6 +144,16 @@ def _threads(pid: int) -> int:
         return len(os.listdir(f"/proc/{pid}/task"))  # noqa: PTH208
     except OSError:
         return 0
+
+
+def _killed(pid: int) -> bool:
+    """Whether it will be on its way out as soon as it has a processor: a SIGKILL waits for its first thread
+    (SigPnd of proc_pid_status(5))."""
+    try:
+        _, _, pending = _content(f"/proc/{pid}/status").partition(b"SigPnd:")
+        return bool(int(pending.split(maxsplit=1)[0], 16) >> (signal.SIGKILL - 1) & 1)
+    except (OSError, IndexError, ValueError):
+        return False
 
 
 def read_record(path: Path) -> Process | None:
