@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from sandbox.endpoint import Endpoint
-from sandbox.engines.base import Credentials, Engine
+from sandbox.engines.base import ASKED_AGAIN_SECONDS, Credentials, Engine
 from sandbox.events import Sink
 from sandbox.runtimes.base import Facts
 from sandbox.state import kind_of
@@ -97,7 +97,7 @@ class Recipe(Facts, ABC):
     def probe_first(self, engine: Engine, endpoint: Endpoint) -> None:
         """As the engine's own probe, for the first node of a ring whose others may not run yet: being told
         that too few of them do is an answer."""
-        engine.probe(endpoint)
+        engine.probe(endpoint, seconds=ASKED_AGAIN_SECONDS)
 
     @property
     def kind(self) -> str:

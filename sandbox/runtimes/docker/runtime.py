@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox.endpoint import Endpoint
-from sandbox.engines.base import Credentials, Engine
+from sandbox.engines.base import ASKED_AGAIN_SECONDS, Credentials, Engine
 from sandbox.engines.registry import engine as engine_named
 from sandbox.errors import EnvironmentRefusedError, SandboxError
 from sandbox.events import Sink
@@ -207,7 +207,7 @@ class DockerRuntime:
             if time.monotonic() > limit:
                 break
             try:
-                engine.probe(self.endpoint(engine, seat))
+                engine.probe(self.endpoint(engine, seat), seconds=ASKED_AGAIN_SECONDS)
             except Exception:  # noqa: BLE001 - of any driver
                 time.sleep(LOOK_EVERY)
             else:
