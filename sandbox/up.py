@@ -267,7 +267,8 @@ class BringUp:
             self.box.state.save()
             raise
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            # Threads that are left would take signals that this one blocks later, to pass them on.
+            pool.shutdown(wait=all(f.done() for f in futures.values()), cancel_futures=True)
         for name, future in futures.items():
             problem = future.exception()
             if problem is None:

@@ -92,6 +92,40 @@ def test_a_signal_is_passed_on_once_and_the_command_decides(own_home: Path, numb
     assert left(own_home) == []
 
 
+def test_a_signal_is_passed_on_that_comes_before_the_program_is_known_and_to_another_thread() -> None:
+    waits = (
+        "import signal, time\n"
+        "got = []\n"
+        "signal.signal(signal.SIGINT, lambda n, f: got.append(n))\n"
+        "print('there')\n"
+        "while not got: time.sleep(0.02)\n"
+        "raise SystemExit(5)\n"
+    )
+    script = f"""if True:
+        import os, signal, sys, threading
+        from sandbox import foreground
+
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
+        real = os.posix_spawn
+
+        def slow(*given, **more):
+            pid = real(*given, **more)
+            sys.stdin.readline()
+            return pid
+
+        os.posix_spawn = slow
+        raise SystemExit(foreground.run(sys.executable, [sys.executable, "-u", "-c", {waits!r}], os.environ))
+    """
+    running = subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert running.stdout is not None
+    assert running.stdout.readline().strip() == "there"
+    running.send_signal(signal.SIGINT)
+    running.communicate("\n", timeout=180)
+    assert running.returncode == 5
+
+
 def test_ctrl_c_reaches_the_command_once_and_the_sandbox_is_deleted(own_home: Path) -> None:
     script = (
         "import signal, time\n"
