@@ -34,6 +34,12 @@ class Said:
     def data(self) -> Any:
         return self.json["data"]
 
+    @property
+    def lost_a_port(self) -> bool:
+        """Whether somebody had taken the port of an engine, as they may while it is down."""
+        told = ("is held by", "was just taken by")
+        return any(words in warning for warning in self.json["warnings"] for words in told)
+
 
 def lives(pid: int) -> bool:
     """Whether the process runs; a dead one that nobody has asked about yet does not."""

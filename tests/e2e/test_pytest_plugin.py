@@ -209,7 +209,13 @@ def test_the_workers_of_xdist_share_one_engine(project: Project) -> None:
 
 
 def test_two_runs_at_once_have_engines_of_their_own(project: Project) -> None:
-    project.write(NOTES_SERVER)
+    # While one worker is done and the other has asked for nothing yet, a run that begins takes theirs for a dead
+    # one's, whose engine it ends: so both have begun before either ends.
+    waits = """
+    while len({line.split()[0] for line in (folder / "servers").read_text().splitlines()}) < 2:
+        time.sleep(0.02)
+"""
+    project.write(NOTES_SERVER + waits)
     runs = [project.begin(), project.begin("-n", "2")]
     for run in runs:
         ended(run)
@@ -293,6 +299,27 @@ def test_an_interrupted_run_leaves_nothing(project: Project, workers: int, how: 
     project.wait_for("begun")
     # As a terminal does it: the whole group is told.
     os.killpg(run.pid, how)
+    ended(run, 2)
+    assert not lives(int((project.folder / "pid").read_text()))
+    assert project.sandboxes() == []
+
+
+def test_a_worker_that_does_not_end_is_killed_and_its_engine_ended(project: Project) -> None:
+    project.write(
+        """
+def test_it(sandbox_redis):
+    (folder / "pid").write_text(str(server(sandbox_redis)))
+    (folder / "begun").touch()
+    while True:
+        try:
+            time.sleep(600)
+        except BaseException:
+            pass
+"""
+    )
+    run = project.begin("-n", "1")
+    project.wait_for("begun")
+    run.send_signal(signal.SIGINT)
     ended(run, 2)
     assert not lives(int((project.folder / "pid").read_text()))
     assert project.sandboxes() == []
