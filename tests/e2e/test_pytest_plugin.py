@@ -209,8 +209,8 @@ def test_the_workers_of_xdist_share_one_engine(project: Project) -> None:
 
 
 def test_two_runs_at_once_have_engines_of_their_own(project: Project) -> None:
-    # While one worker is done and the other has asked for nothing yet, a run that begins takes theirs for a dead
-    # one's, whose engine it ends: so both have begun before either ends.
+    # While one worker is done and the other has asked for nothing yet, a run that begins takes theirs for
+    # that of a dead one, and ends its engine: so both have begun before either ends.
     waits = """
     while len({line.split()[0] for line in (folder / "servers").read_text().splitlines()}) < 2:
         time.sleep(0.02)
