@@ -333,6 +333,43 @@ def family(process: Process) -> list[int]:
     return ordered
 
 
+def listens(process: Process, port: int) -> bool:
+    """Whether the process or one of its family listens on a port that somebody listens on. True also where
+    we may not look."""
+    sockets = _listening(port)
+    if not sockets:
+        return True
+    for pid in family(process):
+        folder = f"/proc/{pid}/fd"
+        try:
+            descriptors = os.listdir(folder)  # noqa: PTH208
+        except PermissionError:
+            return True
+        except OSError:
+            continue  # gone meanwhile
+        for descriptor in descriptors:
+            with contextlib.suppress(OSError):
+                if os.readlink(f"{folder}/{descriptor}") in sockets:  # noqa: PTH115
+                    return True
+    return False
+
+
+_LISTEN = "0A"
+
+
+def _listening(port: int) -> set[str]:
+    """The sockets that listen on a port, as links of descriptors name them: fields 2, 4 and 10 of
+    /proc/net/tcp (proc_pid_net(5)), where a JVM's are in the table of version 6."""
+    found = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(OSError):
+            for line in _content(table).decode().splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == _LISTEN and int(fields[1].rpartition(":")[2], 16) == port:
+                    found.add(f"socket:[{fields[9]}]")
+    return found
+
+
 def strays(mark: str) -> list[Process]:
     """Processes with our mark in their environment, whatever became of their records."""
     wanted = f"{MARK}={mark}".encode()
