@@ -93,7 +93,8 @@ def test_what_is_not_http_is_refused_and_the_server_goes_on(aws: tuple[Aws, Endp
 
 def test_headers_without_end_are_refused(aws: tuple[Aws, Endpoint]) -> None:
     with connected(aws[1]) as client, client.makefile("rb") as file:
-        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nX-Long: " + 40_000 * b"x")
+        # Few enough to come in one piece: who refuses before all is there may end the connection under us.
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nX-Long: " + 20_000 * b"x")
         assert read_answer(file)[0] == 431
 
 
