@@ -77,7 +77,7 @@ class _Client:
 
         there = ctx.endpoint
         self._connection = redis.Connection(
-            host=there.host, port=there.port, username="shop", password=password, socket_timeout=10
+            host=there.host, port=there.port, username="shop", password=password, socket_timeout=60
         )
         self.name = name
         self.does("CLIENT", "SETNAME", name)
