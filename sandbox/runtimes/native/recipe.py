@@ -101,7 +101,7 @@ class Recipe(Facts, ABC):
     """How long a clean stop may take before SIGKILL, which loses what an engine saves when it stops."""
     settle_seconds: ClassVar[float] = 180.0
     """The same at the end of a golden build, when a JVM also writes its class-data archive."""
-    start_seconds: ClassVar[float] = 120.0
+    start_seconds: ClassVar[float] = 300.0
     """How long the probe may go on failing before the start counts as failed."""
 
     @abstractmethod
