@@ -29,16 +29,23 @@ def run(program: str, argv: Sequence[str], environment: Mapping[str, str]) -> in
     without us. Signals that are sent to us alone are passed on. OSError when it cannot be started. To be
     called from the main thread."""
     heard = [s for s in PASSED_ON if signal.getsignal(s) is not signal.SIG_IGN]  # as under nohup
+    pid, early = 0, []
+
+    def pass_on(number: int, _frame: FrameType | None = None) -> None:
+        if not pid:
+            early.append(number)
+            return
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, *heard})
     try:
-        pid = os.posix_spawn(program, list(argv), dict(environment), setsigmask=before)
-
-        def pass_on(number: int, _frame: FrameType | None = None) -> None:
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
-
-        # A thread that somebody left may take a signal in spite of the mask: then its handler is called.
+        # A thread that somebody left may take a signal in spite of the mask: then its handler is called. It
+        # is there before the program: others may know of that one before we go on.
         with _handlers(heard, pass_on):
+            pid = os.posix_spawn(program, list(argv), dict(environment), setsigmask=before)
+            for number in early:
+                pass_on(number)
             while True:
                 ended, status = os.waitpid(pid, os.WNOHANG)
                 if ended:

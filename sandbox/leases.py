@@ -16,6 +16,7 @@ from __future__ import annotations
 import copy
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -37,6 +38,8 @@ T = TypeVar("T")
 FOLDER = "leases"
 EXTERNAL = "external"
 _GUARD = ".leases.lock"
+_END_SECONDS = 30.0
+"""How long a process of ours that is ending is waited for."""
 
 
 class Lease:
@@ -107,6 +110,19 @@ def settle(box: Sandbox) -> None:
     if (box.root / FOLDER).is_dir():
         with _guarded():
             _settle(box)
+
+
+def await_children(box: Sandbox) -> None:
+    """Until no process that we began has a claim on a sandbox, for they are to be gone: one that was killed a
+    moment ago has its claim until the kernel has ended it."""
+    from sandbox.runtimes.native import process
+
+    deadline = time.monotonic() + _END_SECONDS
+    while time.monotonic() < deadline:
+        owners = [int(path.name.partition("-")[0]) for path in (box.root / FOLDER).glob("*.lock")]
+        if not any(process.is_child(pid) for pid in owners):
+            return
+        time.sleep(0.02)
 
 
 def keep(box: Sandbox, names: Sequence[str] | None = None) -> None:

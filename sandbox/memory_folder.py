@@ -40,15 +40,19 @@ def new_folder() -> Path | None:
 def watched(folder: Path, too_large: Callable[[], None]) -> Iterator[None]:
     """Call ``too_large`` from another thread whenever the folder is found larger than it may be."""
     done = threading.Event()
-    used = shutil.disk_usage(folder).used
+    lowest = shutil.disk_usage(folder).used
 
     def watch() -> None:
+        nonlocal lowest
         most = MOST
         # A `down` may take the folder away while it is in use.
         while not done.wait(LOOK_EVERY) and folder.exists():
             with suppress(FileNotFoundError):
                 # One question to the file system first: its own files are counted only when it has grown.
-                if shutil.disk_usage(folder).used - used > most // 4 and _size(folder) > most:
+                used = shutil.disk_usage(folder).used
+                # What others delete there must not hide how much it has grown.
+                lowest = min(lowest, used)
+                if used - lowest > most // 4 and _size(folder) > most:
                     too_large()
                     most = _size(folder) + MOST
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from sandbox.endpoint import Endpoint
-from sandbox.engines.base import Replication
+from sandbox.engines.base import PROBE_SECONDS, Replication
 from sandbox.engines.registry import engine as engine_named
 from sandbox.errors import EnvironmentRefusedError, SandboxError
 from sandbox.runtimes import ports
@@ -55,10 +56,14 @@ def endpoint_of(seat: Seat) -> Endpoint:
 def replication(runtime: Runtimes, seat: Seat, primary: Seat) -> Replication | None:
     """How a replica does, asked now; None when it does not answer."""
     above = endpoint_of(primary) if runtime.observe(primary, memory=False).alive else None
-    try:
-        return engine_named(seat.engine).replication(endpoint_of(seat), above)
-    except Exception:  # noqa: BLE001 - whatever a driver raises, it cannot be asked
-        return None
+    limit = time.monotonic() + PROBE_SECONDS
+    while True:
+        try:
+            return engine_named(seat.engine).replication(endpoint_of(seat), above)
+        except Exception:  # noqa: BLE001 - whatever a driver raises, it cannot be asked
+            if time.monotonic() > limit:
+                return None
+            time.sleep(0.1)
 
 
 def status_of(runtime: Runtimes, seat: Seat, primary: Seat, *, probe: bool) -> EngineStatus:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from sandbox.datasets import Dataset
     from sandbox.runtimes.external.addresses import Address
     from sandbox.sandbox import Sandbox
+
+_GIVE_UP_SECONDS = 30
+"""How long an interrupted command waits for starts that are under way to end what they began."""
 
 
 @dataclass
@@ -256,17 +259,20 @@ class BringUp:
         self, names: Sequence[str], bring: Callable[[str], Started | None], result: UpResult
     ) -> None:
         pool = ThreadPoolExecutor(max_workers=max(1, len(names)), thread_name_prefix="up")
-        futures = {name: pool.submit(bring, name) for name in names}
+        futures: dict[str, Future[Started | None]] = {}
         try:
+            for name in names:
+                futures[name] = pool.submit(bring, name)
             wait_for(list(futures.values()))
         except BaseException:
             # Ctrl-C or SIGTERM: what is not yet up gives up and ends its process; what is up stays.
             self.box.runtime.cancelled.set()
-            wait_for(list(futures.values()), timeout=10)
+            wait_for(list(futures.values()), timeout=_GIVE_UP_SECONDS)
             self.box.state.save()
             raise
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            # Threads that are left would take signals that this one blocks later, to pass them on.
+            pool.shutdown(wait=all(f.done() for f in futures.values()), cancel_futures=True)
         for name, future in futures.items():
             problem = future.exception()
             if problem is None:

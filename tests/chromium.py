@@ -10,13 +10,16 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.request import urlopen
 
 PROGRAM = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
+SECONDS = 180
+"""How long the browser may take for anything: on a busy machine it stands still for seconds."""
+T = TypeVar("T")
 
 
 class Page:
@@ -27,25 +30,32 @@ class Page:
         self.events: list[dict[str, Any]] = []
         for domain in ("Page", "Network", "Runtime", "Log", "Security"):
             self.call(f"{domain}.enable")
+        self.call("Page.setLifecycleEventsEnabled", enabled=True)
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
         number = next(self._numbers)
         self._socket.send(json.dumps({"id": number, "method": method, "params": params}))
         while True:
-            said = json.loads(self._socket.recv())
+            said = self._next()
             if said.get("id") == number:
                 assert "error" not in said, said
                 result: dict[str, Any] = said["result"]
                 return result
+
+    def _next(self) -> dict[str, Any]:
+        said: dict[str, Any] = json.loads(self._socket.recv())
+        if "id" not in said:
             self.events.append(said)
+        return said
 
     def open(self, path: Path) -> None:
         """Load a file and wait until that is done."""
-        self.call("Page.navigate", url=path.absolute().as_uri())
-        until = time.monotonic() + 30
-        while self.value("document.readyState") != "complete":
-            assert time.monotonic() < until, "the page did not load"
-            time.sleep(0.02)
+        began = self.call("Page.navigate", url=path.absolute().as_uri())
+        assert "errorText" not in began, began
+        # Of this document: that of the one before it may come late.
+        loaded = {"loaderId": began["loaderId"], "name": "load"}
+        while not any(loaded.items() <= e.items() for e in self._seen("Page.lifecycleEvent")):
+            self._next()
 
     def value(self, expression: str) -> Any:
         """What a JavaScript expression gives in the page."""
@@ -58,6 +68,9 @@ class Page:
     def told(self, *methods: str) -> list[dict[str, Any]]:
         """The events of these kinds so far."""
         self.value("1")
+        return self._seen(*methods)
+
+    def _seen(self, *methods: str) -> list[dict[str, Any]]:
         return [e["params"] for e in self.events if e["method"] in methods]
 
 
@@ -78,11 +91,9 @@ def chromium() -> Iterator[Page]:
         env={**os.environ, "HOME": str(home), "DBUS_SESSION_BUS_ADDRESS": "disabled:"},
     )
     try:
-        port = _port(home / "DevToolsActivePort", process)
-        with urlopen(f"http://127.0.0.1:{port}/json") as answer:
-            targets = json.load(answer)
-        url = next(t["webSocketDebuggerUrl"] for t in targets if t["type"] == "page")
-        socket = websocket.create_connection(url, suppress_origin=True, timeout=60)
+        port = awaited(lambda: _port(home / "DevToolsActivePort", process), "Chromium opens its port")
+        url = awaited(lambda: _page(port), "Chromium has its page")
+        socket = websocket.create_connection(url, suppress_origin=True, timeout=SECONDS)
         try:
             yield Page(socket)
         finally:
@@ -91,18 +102,29 @@ def chromium() -> Iterator[Page]:
             socket.close()
     finally:
         try:
-            process.wait(10)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _port(file: Path, process: subprocess.Popen[bytes]) -> int:
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
-        if file.is_file() and (lines := file.read_text().split()):
-            return int(lines[0])
-        assert process.poll() is None, f"Chromium ended with {process.returncode}"
+def awaited(ask: Callable[[], T], what: str) -> T:
+    """The first answer that is not nothing."""
+    until = time.monotonic() + SECONDS
+    while not (found := ask()):
+        assert time.monotonic() < until, f"not so after {SECONDS} s: {what}"
         time.sleep(0.02)
-    raise AssertionError("Chromium did not open its port")
+    return found
+
+
+def _port(file: Path, process: subprocess.Popen[bytes]) -> int | None:
+    assert process.poll() is None, f"Chromium ended with {process.returncode}"
+    # Its second line is written last.
+    lines = file.read_text().split() if file.is_file() else []
+    return int(lines[0]) if len(lines) > 1 else None
+
+
+def _page(port: int) -> str | None:
+    with urlopen(f"http://127.0.0.1:{port}/json", timeout=SECONDS) as answer:
+        return next((t["webSocketDebuggerUrl"] for t in json.load(answer) if t["type"] == "page"), None)

@@ -12,7 +12,7 @@ from sandbox.clients.cql_values import plain
 from sandbox.endpoint import Endpoint
 from sandbox.engines.cassandra_driver import driver, make_cluster, text
 
-TRACE_SECONDS = 10.0
+TRACE_SECONDS = 60.0
 """How long the server may take to write down a trace, which it does after it has answered."""
 
 _KEYWORDS = (  # noqa: SIM905 - eighty quotes less

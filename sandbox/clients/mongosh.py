@@ -163,7 +163,7 @@ class MongoshClient(Client):
 
             self._driver = MongoClient(
                 self._endpoint.url,
-                serverSelectionTimeoutMS=3000,
+                serverSelectionTimeoutMS=20_000,
                 tz_aware=True,
                 uuidRepresentation="standard",
                 datetime_conversion="DATETIME_AUTO",

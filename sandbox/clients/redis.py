@@ -205,8 +205,9 @@ class RedisClient(Client):
                 return
             if reply.kind == "error":
                 raise StatementError(reply.error, statement=statement)
-            last = time.monotonic()
             yield _result(reply)
+            # The time in which it was shown is no silence.
+            last = time.monotonic()
 
     def _note(self, name: bytes, command: list[bytes], reply: Reply) -> None:
         """What of the session shows in the prompt, and must outlive a lost connection."""

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.endpoint import Endpoint
 from sandbox.engines import aws_provider
-from sandbox.engines.base import Attempt, Credentials, Engine
+from sandbox.engines.base import ASKED_AGAIN_SECONDS, PROBE_SECONDS, Attempt, Credentials, Engine
 from sandbox.events import Sink, silent
 
 if TYPE_CHECKING:
@@ -80,10 +80,10 @@ class Aws(Engine):
 
     def warm(self, endpoint: Endpoint) -> None:
         """Import boto3 and make the client of the probe: 0.3 s, in which the server can start."""
-        _probe_client(endpoint)
+        _probe_client(endpoint, ASKED_AGAIN_SECONDS)
 
-    def probe(self, endpoint: Endpoint) -> None:
-        client = _probe_client(endpoint)
+    def probe(self, endpoint: Endpoint, *, seconds: float = PROBE_SECONDS) -> None:
+        client = _probe_client(endpoint, seconds)
         try:
             client.list_tables(Limit=1)
         finally:
@@ -317,17 +317,18 @@ def _bulk() -> Any:
     return Config(parameter_validation=False)
 
 
-def _probe_client(endpoint: Endpoint) -> Any:
-    key = (endpoint.url, endpoint.user, endpoint.password)
-    if key not in _probes:
+def _probe_client(endpoint: Endpoint, seconds: float) -> Any:
+    key = (endpoint.url, endpoint.user, endpoint.password, seconds)
+    made = _probes.get(key)
+    if made is None:
         # One is enough: probes come again and again while an engine starts, and then from another process.
         _probes.clear()
-        seconds = {"connect_timeout": 1, "read_timeout": 2, "retries": {"total_max_attempts": 1}}
-        _probes[key] = _session(endpoint, **seconds).client("dynamodb")
-    return _probes[key]
+        once: dict[str, Any] = {"read_timeout": seconds, "retries": {"total_max_attempts": 1}}
+        made = _probes[key] = _session(endpoint, **once).client("dynamodb")
+    return made
 
 
-_probes: dict[tuple[str, str, str], Any] = {}
+_probes: dict[tuple[str, str, str, float], Any] = {}
 
 MOST_SESSIONS = 24
 _sessions: dict[tuple[str, str, str, str], Any] = {}
@@ -353,7 +354,7 @@ def _kept(account: str, dataset: Dataset) -> str:
 
 def _administer(endpoint: Endpoint, method: str, what: str) -> bytes:
     """Call one of MiniStack's own paths, which ask for a secret, mostly that of the default account."""
-    connection = http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=30)
+    connection = http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=120)
     try:
         headers = {"Authorization": f"Bearer {endpoint.password}"}
         connection.request(method, f"/_ministack/{what}", headers=headers)

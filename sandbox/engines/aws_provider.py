@@ -86,7 +86,7 @@ def _bound(drop: Callable[[Any, str], None], client: Any, name: str) -> Callable
 def _asked(endpoint: Endpoint, path: str) -> dict[str, Any]:
     https = endpoint.url.startswith("https")
     kind = http.client.HTTPSConnection if https else http.client.HTTPConnection
-    connection = kind(endpoint.host, endpoint.port, timeout=5)
+    connection = kind(endpoint.host, endpoint.port, timeout=30)
     try:
         connection.request("GET", path, headers={"Authorization": f"Bearer {endpoint.password}"})
         answer = connection.getresponse()

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from sandbox.clients.base import Client
     from sandbox.datasets import Dataset
 
+PROBE_SECONDS = 20.0
+"""How long a probe waits for its answer: on a busy machine a healthy server stands still for seconds."""
+ASKED_AGAIN_SECONDS = 2.0
+"""The same while a server starts: it is asked again and again, and its process is looked at in between."""
+
 
 @dataclass(frozen=True)
 class Credentials:
@@ -92,9 +97,9 @@ class Engine(ABC):
         """The administrator's endpoint, pointing at the place of the dataset, with its URL."""
 
     @abstractmethod
-    def probe(self, endpoint: Endpoint) -> None:
+    def probe(self, endpoint: Endpoint, *, seconds: float = PROBE_SECONDS) -> None:
         """Have one real query answered by the driver the user will use, as that user. Any exception means
-        "not yet". Bounded to about two seconds; leaves no connection open."""
+        "not yet". Bounded to about ``seconds``; leaves no connection open."""
 
     def warm(self, endpoint: Endpoint) -> None:  # noqa: B027 - most have nothing to do
         """Do what the first probe would lose time with (imports, a client), while the server starts."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from sandbox.endpoint import Endpoint
-from sandbox.engines.base import Attempt, Credentials, Engine, Replication
+from sandbox.engines.base import PROBE_SECONDS, Attempt, Credentials, Engine, Replication
 from sandbox.engines.cassandra_driver import REQUEST_SECONDS, Wire, name, prepare_driver, session, text
 from sandbox.engines.cassandra_nodetool import FORGET, run
 from sandbox.engines.cassandra_tables import COPIES, COUNTED, KEYSPACE, SHAPES, replication
@@ -58,15 +58,15 @@ class CassandraEngine(Engine):
     def endpoint(self, host: str, port: int, credentials: Credentials) -> Endpoint:
         return _endpoint(host, port, self.admin, credentials.admin)
 
-    def probe(self, endpoint: Endpoint) -> None:
-        with Wire(endpoint) as wire:
+    def probe(self, endpoint: Endpoint, *, seconds: float = PROBE_SECONDS) -> None:
+        with Wire(endpoint, seconds=seconds) as wire:
             wire.rows("SELECT release_version FROM system.local")
 
     def warm(self, endpoint: Endpoint) -> None:  # noqa: ARG002
         prepare_driver()
 
     def version(self, endpoint: Endpoint) -> str:
-        with Wire(endpoint, seconds=10) as wire:
+        with Wire(endpoint, seconds=REQUEST_SECONDS) as wire:
             return str(wire.rows("SELECT release_version FROM system.local")[0][0])
 
     @contextmanager
@@ -96,9 +96,9 @@ class CassandraEngine(Engine):
 
     def secure(self, old: Endpoint, new: Endpoint, credentials: Credentials) -> None:
         try:
-            wire = Wire(old, seconds=10)
+            wire = Wire(old, seconds=REQUEST_SECONDS)
         except Exception:  # noqa: BLE001 - done before, as far as it got: then the new password is right
-            wire = Wire(new, seconds=10)
+            wire = Wire(new, seconds=REQUEST_SECONDS)
         with wire:
             # The administrator's comes last: until then the old one opens, and all can be done again.
             _set_learner(wire.rows, self.learner, credentials.learner)

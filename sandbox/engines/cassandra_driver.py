@@ -19,6 +19,8 @@ PROTOCOL = 5
 """The native protocol of Cassandra 4.0 and later. Fixed, so that no connection is spent on finding it out."""
 
 REQUEST_SECONDS = 60.0
+CONNECT_SECONDS = 30.0
+"""How long a server may take to let somebody in: on a busy machine it stands still for seconds."""
 
 
 @cache
@@ -77,8 +79,8 @@ def make_cluster(endpoint: Endpoint, *, tuples: bool = False, quorum: bool = Fal
         auth_provider=PlainTextAuthProvider(endpoint.user, endpoint.password),
         execution_profiles={module.EXEC_PROFILE_DEFAULT: profile},
         compression=False,
-        connect_timeout=10,
-        control_connection_timeout=10,
+        connect_timeout=CONNECT_SECONDS,
+        control_connection_timeout=CONNECT_SECONDS,
         idle_heartbeat_interval=0,
         schema_metadata_enabled=False,
         token_metadata_enabled=False,

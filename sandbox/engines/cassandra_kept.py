@@ -19,7 +19,7 @@ from sandbox.engines.cassandra_driver import REQUEST_SECONDS, Wire, make_cluster
 MOST = 4
 """How many of a kind are kept for one server and user: as many as attempts run at once."""
 
-_LOOK_SECONDS = 5.0
+_LOOK_SECONDS = 30.0
 
 _Key = tuple[str, int, str, str, str]
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sandbox.endpoint import Endpoint
-from sandbox.engines.base import Attempt, Credentials, Engine
+from sandbox.engines.base import PROBE_SECONDS, Attempt, Credentials, Engine
 from sandbox.engines.gremlin_driver import open_client, open_source
 from sandbox.events import Sink, silent
 
@@ -51,8 +51,8 @@ class Gremlin(Engine):
             url=_url(host, port),
         )
 
-    def probe(self, endpoint: Endpoint) -> None:
-        with open_source(endpoint, seconds=2) as g:
+    def probe(self, endpoint: Endpoint, *, seconds: float = PROBE_SECONDS) -> None:
+        with open_source(endpoint, seconds=seconds) as g:
             # As bytecode: a server that has just started would take a tenth of a second to read a script.
             g.V().limit(1).count().next()
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from sandbox.endpoint import Endpoint
-from sandbox.engines.base import Attempt, Credentials, Engine
+from sandbox.engines.base import PROBE_SECONDS, Attempt, Credentials, Engine
 from sandbox.events import Sink, silent
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ class Mongodb(Engine):
         )
         return _with_url(found)
 
-    def probe(self, endpoint: Endpoint) -> None:
-        with _open(endpoint, seconds=2) as client:
+    def probe(self, endpoint: Endpoint, *, seconds: float = PROBE_SECONDS) -> None:
+        with _open(endpoint, seconds=seconds) as client:
             client[DATABASE].customers.find_one({}, {"_id": 1})
 
     def warm(self, endpoint: Endpoint) -> None:  # noqa: ARG002 - the import is what takes long
@@ -163,13 +163,14 @@ def _with_url(endpoint: Endpoint) -> Endpoint:
 
 
 @contextmanager
-def _open(endpoint: Endpoint, seconds: float = 10) -> Iterator[MongoClient[dict[str, Any]]]:
+def _open(endpoint: Endpoint, seconds: float = 60) -> Iterator[MongoClient[dict[str, Any]]]:
     from pymongo import MongoClient
 
     client: MongoClient[dict[str, Any]] = MongoClient(
         endpoint.url,
-        serverSelectionTimeoutMS=int(min(seconds, 3) * 1000),
-        connectTimeoutMS=2000,
+        # A server on a busy machine may stand still for seconds: only a probe gives it up so soon.
+        serverSelectionTimeoutMS=int(min(seconds, 30) * 1000),
+        connectTimeoutMS=int(min(seconds, 30) * 1000),
         socketTimeoutMS=int(seconds * 1000),
         retryReads=False,
         retryWrites=False,

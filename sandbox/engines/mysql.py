@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from sandbox.endpoint import Endpoint
-from sandbox.engines.base import Attempt, Credentials, Engine, Replication
+from sandbox.engines.base import PROBE_SECONDS, Attempt, Credentials, Engine, Replication
 from sandbox.events import Sink, silent
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ PLACE = "sandbox"
 CONNECTIONS_OF_LEARNER = 30
 _UNKNOWN_DATABASE = 1049
 _ACCESS_DENIED = 1045
-_PROBE_SECONDS = 3
-"""How long a probe waits for a word: its port may be held by a program that says none."""
 
 
 class MySqlEngine(Engine):
@@ -38,19 +37,19 @@ class MySqlEngine(Engine):
     def endpoint(self, host: str, port: int, credentials: Credentials) -> Endpoint:
         return _endpoint(host, port, self.admin, credentials.admin)
 
-    def probe(self, endpoint: Endpoint) -> None:
+    def probe(self, endpoint: Endpoint, *, seconds: float = PROBE_SECONDS) -> None:
         import pymysql
 
+        # Its port may be held by a program that says no word.
+        limit = math.ceil(seconds)
         try:
-            connection = open_connection(endpoint, connect_timeout=2, read_timeout=_PROBE_SECONDS)
+            connection = open_connection(endpoint, read_timeout=limit)
         except pymysql.err.OperationalError as problem:
             # The password is checked before the database is looked for: this is an answer, too. A person
             # may have dropped the database, and a new data folder does not have it yet.
             if problem.args[0] != _UNKNOWN_DATABASE:
                 raise
-            connection = open_connection(
-                endpoint, database="", connect_timeout=2, read_timeout=_PROBE_SECONDS
-            )
+            connection = open_connection(endpoint, database="", read_timeout=limit)
         try:
             with connection.cursor() as cursor:
                 cursor.execute("select count(*) from information_schema.schemata")
@@ -181,7 +180,7 @@ def open_connection(
     endpoint: Endpoint,
     *,
     database: str | None = None,
-    connect_timeout: int = 10,
+    connect_timeout: int = 60,
     read_timeout: int | None = None,
     local_infile: bool = False,
 ) -> Any:

@@ -90,7 +90,7 @@ def load(endpoint: Endpoint, dataset: Dataset, sink: Sink, *, place: str = PLACE
             cursor.execute(f"create database if not exists {place} character set utf8mb4")
             cursor.execute(f"use {place}")
             # A person's open transaction must not make us wait for hours; a bad value is an error.
-            cursor.execute("set lock_wait_timeout = 10, sql_mode = 'traditional', foreign_key_checks = 0")
+            cursor.execute("set lock_wait_timeout = 60, sql_mode = 'traditional', foreign_key_checks = 0")
             for name in reversed(TABLES):
                 cursor.execute(f"drop table if exists {name}")
             create_tables(cursor)

@@ -73,7 +73,7 @@ def _end_sessions(cursor: Any, user: str = "") -> None:
 
     import pymysql
 
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while True:
         found = sessions(cursor, user)
         if not found or time.monotonic() > deadline:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from types import MappingProxyType
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from sandbox.endpoint import Endpoint
-from sandbox.engines.base import Attempt, Credentials, Engine, Replication
+from sandbox.engines.base import PROBE_SECONDS, Attempt, Credentials, Engine, Replication
 from sandbox.events import Sink, silent
 
 if TYPE_CHECKING:
@@ -34,20 +35,22 @@ class PostgresEngine(Engine):
     def endpoint(self, host: str, port: int, credentials: Credentials) -> Endpoint:
         return _endpoint(host, port, self.admin, credentials.admin)
 
-    def probe(self, endpoint: Endpoint) -> None:
+    def probe(self, endpoint: Endpoint, *, seconds: float = PROBE_SECONDS) -> None:
         import psycopg2
 
+        limit = math.ceil(seconds)
         try:
-            connection = open_connection(endpoint, connect_timeout=2)
+            connection = open_connection(endpoint, connect_timeout=limit)
         except psycopg2.OperationalError as problem:
             # The password is checked before the database is looked for: this is an answer, too. A person
             # may have dropped the database, and a new data folder does not have it yet.
             if f'database "{endpoint.database}" does not exist' not in str(problem):
                 raise
-            connection = open_connection(endpoint, database="postgres", connect_timeout=2)
+            connection = open_connection(endpoint, database="postgres", connect_timeout=limit)
         try:
             with connection.cursor() as cursor:
-                cursor.execute("set statement_timeout = '2s'; select count(*) from pg_catalog.pg_database")
+                cursor.execute("set statement_timeout = %s", [f"{limit}s"])
+                cursor.execute("select count(*) from pg_catalog.pg_database")
         finally:
             connection.close()
 
@@ -154,13 +157,14 @@ class PostgresEngine(Engine):
         # The primary first: what it writes in between makes no replica look better than it is.
         written = None
         if primary:
-            ((written,),) = _rows(primary, "select pg_current_wal_lsn()")
+            ((written,),) = _rows(primary, "select pg_current_wal_lsn()", seconds=2)
         ((recovers, streams, lag),) = _rows(
             replica,
             "select pg_is_in_recovery(),"
             " exists (select 1 from pg_stat_wal_receiver where status = 'streaming'),"
             " greatest(0, pg_wal_lsn_diff(%s, pg_last_wal_replay_lsn()))",
             [written],
+            seconds=2,
         )
         if not recovers:
             return Replication(following=False, promoted=True)
@@ -179,7 +183,7 @@ class PostgresEngine(Engine):
     def forsake(self, primary: Endpoint, name: str) -> None:
         _rows(
             primary,
-            "select pg_terminate_backend(active_pid, 2000) from pg_replication_slots"
+            "select pg_terminate_backend(active_pid, 60000) from pg_replication_slots"
             " where slot_name = %s and active_pid is not null",
             [name],
         )
@@ -217,7 +221,7 @@ def open_connection(
     endpoint: Endpoint,
     *,
     database: str = "",
-    connect_timeout: int = 10,
+    connect_timeout: int = 60,
     settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Any:
     """A psycopg2 connection in autocommit mode, to the endpoint's database unless another is named.
@@ -247,8 +251,10 @@ def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace(" ", "\\ ")
 
 
-def _rows(endpoint: Endpoint, statement: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-    connection = open_connection(endpoint, database="postgres", connect_timeout=2)
+def _rows(
+    endpoint: Endpoint, statement: str, params: Sequence[Any] = (), *, seconds: int = 60
+) -> list[tuple[Any, ...]]:
+    connection = open_connection(endpoint, database="postgres", connect_timeout=seconds)
     try:
         with connection.cursor() as cursor:
             cursor.execute(statement, list(params))

@@ -84,7 +84,7 @@ def settle(endpoint: Endpoint, learner: str) -> None:
 def end_sessions(cursor: Any, roles: Sequence[str]) -> None:
     """End every session of these roles, and wait until they are gone."""
     cursor.execute(
-        "select pg_catalog.pg_terminate_backend(pid, 2000::bigint) from pg_catalog.pg_stat_activity"
+        "select pg_catalog.pg_terminate_backend(pid, 60000::bigint) from pg_catalog.pg_stat_activity"
         " where usename = any(%s::name[])",
         [list(roles)],
     )

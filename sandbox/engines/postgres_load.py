@@ -101,7 +101,7 @@ def fill(connection: Any, dataset: Dataset, learner: str, sink: Sink) -> dict[st
     connection.autocommit = False
     try:
         with connection.cursor() as cursor:
-            cursor.execute("set local lock_timeout = '10s'; set local datestyle = 'iso, mdy'")
+            cursor.execute("set local lock_timeout = '60s'; set local datestyle = 'iso, mdy'")
             cursor.execute("set local maintenance_work_mem = '64MB'")
             cursor.execute("drop table if exists public.orders, public.employees, public.customers cascade")
             for table in TABLES.values():
@@ -150,7 +150,18 @@ def drop_database(cursor: Any, database: str) -> None:
     name = sql.Identifier(database)
     if exists(cursor, database):
         cursor.execute(sql.SQL("alter database {} with is_template false").format(name))
+        _end_connections(cursor, database)
         cursor.execute(sql.SQL("drop database if exists {} with (force)").format(name))
+
+
+def _end_connections(cursor: Any, database: str) -> None:
+    """End all connections to a database and wait until they are gone: who drops or copies it waits for that
+    too, but for five seconds only."""
+    cursor.execute(
+        "select pg_catalog.pg_terminate_backend(pid, 60000::bigint) from pg_catalog.pg_stat_activity"
+        " where datname = %s and backend_type = 'client backend' and pid <> pg_catalog.pg_backend_pid()",
+        [database],
+    )
 
 
 def refresh_template(endpoint: Endpoint, cursor: Any, dataset: Dataset, learner: str, sink: Sink) -> None:
@@ -169,6 +180,7 @@ def refresh_template(endpoint: Endpoint, cursor: Any, dataset: Dataset, learner:
     finally:
         connection.close()
     cursor.execute(f"alter database {TEMPLATE} with is_template true allow_connections false")
+    _end_connections(cursor, TEMPLATE)
     cursor.execute(f"comment on database {TEMPLATE} is %s", [mark(dataset)])
 
 

@@ -91,7 +91,7 @@ def _drop_replication(endpoint: Endpoint, cursor: Any) -> None:
             there.close()
     # Those of the sandbox's own replicas stay.
     others = "from pg_replication_slots where slot_name !~ '^postgres_replica_[0-9]+$'"
-    cursor.execute(f"select pg_terminate_backend(active_pid, 2000) {others} and active_pid is not null")
+    cursor.execute(f"select pg_terminate_backend(active_pid, 60000) {others} and active_pid is not null")
     cursor.execute(f"select pg_drop_replication_slot(slot_name) {others}")
 
 

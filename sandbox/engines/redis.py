@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from sandbox.endpoint import Endpoint
-from sandbox.engines.base import Attempt, Credentials, Engine, Replication
+from sandbox.engines.base import PROBE_SECONDS, Attempt, Credentials, Engine, Replication
 from sandbox.errors import UsageError
 from sandbox.events import Sink, silent
 
@@ -52,8 +52,8 @@ class Redis(Engine):
             Endpoint(self.name, host, port, user=self.admin, password=credentials.admin, database="0")
         )
 
-    def probe(self, endpoint: Endpoint) -> None:
-        with _open(endpoint, seconds=2) as connection:
+    def probe(self, endpoint: Endpoint, *, seconds: float = PROBE_SECONDS) -> None:
+        with _open(endpoint, seconds=seconds) as connection:
             # A server that still reads its files answers PING, but no query.
             connection.dbsize()
 
@@ -217,7 +217,7 @@ def _with_url(endpoint: Endpoint) -> Endpoint:
 
 
 @contextmanager
-def _open(endpoint: Endpoint, seconds: float = 10) -> Iterator[Any]:
+def _open(endpoint: Endpoint, seconds: float = 60) -> Iterator[Any]:
     import redis.utils
     from redis import Redis as Connection
     from redis.backoff import NoBackoff

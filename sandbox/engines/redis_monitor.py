@@ -40,7 +40,7 @@ class Monitor:
             db=int(endpoint.database or 0),
             username=endpoint.user or None,
             password=endpoint.password or None,
-            socket_timeout=10,
+            socket_timeout=60,
             decode_responses=True,
         )
         self._connection.send_command("MONITOR")

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -135,10 +136,13 @@ def _end_orphans(order: dict[str, Any]) -> None:
     import psutil
 
     marker = order["env"].get("HOME")
-    for _ in range(50):
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
         found = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
+                if process.status() == psutil.STATUS_ZOMBIE:
+                    continue
                 if order["uid"] is not None:
                     mine = process.uids().real == order["uid"]
                 else:
@@ -150,3 +154,4 @@ def _end_orphans(order: dict[str, Any]) -> None:
         for process in found:
             with contextlib.suppress(psutil.Error):
                 process.kill()
+        time.sleep(0.01)

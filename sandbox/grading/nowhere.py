@@ -34,7 +34,7 @@ class NoEngine(Engine):
     def endpoint(self, host: str, port: int, credentials: Credentials) -> Endpoint:
         return Endpoint(engine=self.name, host=host, port=port)
 
-    def probe(self, endpoint: Endpoint) -> None:
+    def probe(self, endpoint: Endpoint, *, seconds: float = 0) -> None:
         return None
 
     def version(self, endpoint: Endpoint) -> str:

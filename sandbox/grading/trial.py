@@ -20,8 +20,8 @@ from sandbox.grading.model import Mismatch, Missing
 if TYPE_CHECKING:
     from sandbox.grading.context import Context
 
-STATEMENT_SECONDS = 5
-WHOLE_SECONDS = 10.0
+STATEMENT_SECONDS = 15
+WHOLE_SECONDS = 30.0
 """A function can catch the end of its time, or set another; after this long its session is ended."""
 MOST_ROWS = 100_000
 """A query that gives more is not read to its end."""

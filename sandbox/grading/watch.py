@@ -30,9 +30,8 @@ def _content(file: Path) -> bytes | None:
     try:
         before = file.stat()
         content = file.read_bytes()
+        after = file.stat()
     except OSError:
         return None
     # Half a save is none: the editor is still writing.
-    return (
-        content if len(content) == before.st_size and file.stat().st_mtime_ns == before.st_mtime_ns else None
-    )
+    return content if len(content) == before.st_size and after.st_mtime_ns == before.st_mtime_ns else None

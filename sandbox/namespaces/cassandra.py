@@ -24,7 +24,7 @@ from sandbox.namespaces.base import PREFIX, Namespaces
 
 _SOON_ENOUGH = 0.2
 _DROP_SECONDS = 60.0
-_JOB_SECONDS = 10.0
+_JOB_SECONDS = 60.0
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,9 @@ from sandbox.namespaces.base import TEMPLATE, Namespaces
 _PATIENCE = 1
 """Seconds that a drop waits for a table that somebody has locked, before the locks' holders are ended."""
 
+_LONG_PATIENCE = 60
+"""Seconds that it waits for those to end."""
+
 _LOCK_WAIT_TIMEOUT = 1205
 
 
@@ -89,7 +92,11 @@ class MySqlNamespaces(Namespaces):
                 " where object_schema = %s and processlist_id <> connection_id()",
                 name,
             )
-            cursor.execute(f"drop database if exists {name}")
+            cursor.execute(f"set lock_wait_timeout = {_LONG_PATIENCE}")
+            try:
+                cursor.execute(f"drop database if exists {name}")
+            finally:
+                cursor.execute(f"set lock_wait_timeout = {_PATIENCE}")
 
     def _end_sessions(self, cursor: Any, question: str, name: str) -> None:
         import pymysql

@@ -28,7 +28,12 @@ class PostgresNamespaces(Namespaces):
         if loaded and not self._template:
             self._template = self._own_template() if self.external else self._shared_template(cursor)
         source = self._template if loaded else "template0"
-        cursor.execute(f"create database {name} template {source} strategy file_copy")
+        self._create(cursor, name, f"{source} strategy file_copy")
+
+    def _create(self, cursor: Any, name: str, template: str) -> None:
+        # Known to the server beforehand: a statement that it has not yet read tells nobody of itself.
+        cursor.execute("set application_name = %s", [name])
+        cursor.execute(f"create database {name} template {template}")
 
     def _shared_template(self, cursor: Any) -> str:
         with self._claims.locked():
@@ -39,7 +44,7 @@ class PostgresNamespaces(Namespaces):
     def _own_template(self) -> str:
         """One that goes when we go, in a server that is not ours."""
         name = self._claim()
-        self._cursor().execute(f"create database {name} template template0")
+        self._create(self._cursor(), name, "template0")
         connection = neutral_connection(self.admin, database=name)
         try:
             fill(connection, self.dataset, "current_user", silent)
@@ -55,9 +60,9 @@ class PostgresNamespaces(Namespaces):
     def _sweep(self, name: str) -> None:
         # The server goes on making a database whose client was killed, and it is not there to be dropped yet.
         self._cursor().execute(
-            "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
-            " where pid <> pg_backend_pid() and query like %s",
-            [f"create database {name} %"],
+            "select pg_terminate_backend(pid, 60000) from pg_stat_activity"
+            " where pid <> pg_backend_pid() and application_name = %s",
+            [name],
         )
         super()._sweep(name)
 

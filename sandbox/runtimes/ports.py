@@ -49,7 +49,8 @@ def _ephemeral() -> int:
 def answers(port: int) -> bool:
     """Whether something accepts connections there."""
     try:
-        with socket.create_connection((HOST, port), timeout=1):
+        # One second is how long the kernel waits before it asks again.
+        with socket.create_connection((HOST, port), timeout=5):
             return True
     except OSError:
         return False

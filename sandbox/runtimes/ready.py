@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from sandbox.endpoint import Endpoint
-from sandbox.engines.base import Engine, Replication
+from sandbox.engines.base import ASKED_AGAIN_SECONDS, Engine, Replication
 from sandbox.errors import EnvironmentRefusedError
 from sandbox.runtimes import ports
 from sandbox.runtimes.base import Facts
@@ -15,7 +16,9 @@ from sandbox.state import Seat
 
 PROBE_EVERY = 0.05
 FOLLOW_SECONDS = 10.0
-"""How long a replica may take to find its primary; one that is still behind then will get there."""
+"""How long a replica that follows may take to catch up; one that is still behind then will get there."""
+CONNECT_SECONDS = 60.0
+"""How long it may take to find its primary: on a busy machine either of them stands still for seconds."""
 
 
 def await_answers(
@@ -23,14 +26,15 @@ def await_answers(
     endpoints: Sequence[Endpoint],
     look: Callable[[str], None],
     probe: Callable[[Endpoint], None] | None = None,
+    times: int = 2,
 ) -> None:
-    """Until a real query was answered twice, at any of the endpoints (of one port; they differ in their
-    passwords). ``look`` is called with the last refusal before each try; it raises to give up. ``probe``
-    takes the place of the engine's own."""
-    ask = probe or engine.probe
+    """Until a real query was answered ``times`` times, at any of the endpoints (of one port; they differ in
+    their passwords). ``look`` is called with the last refusal before each try; it raises to give up.
+    ``probe`` takes the place of the engine's own."""
+    ask = probe or partial(engine.probe, seconds=ASKED_AGAIN_SECONDS)
     answered, problem = 0, ""
     engine.warm(endpoints[0])
-    while answered < 2:
+    while answered < times:
         look(problem)
         # Drivers take tens of milliseconds to refuse; an open port costs nothing to ask for.
         if not answered and not ports.answers(endpoints[0].port):
@@ -82,7 +86,7 @@ def await_following(
         waited = time.monotonic() - begun
         if seen.level or seen.promoted or (seen.following and waited > FOLLOW_SECONDS):
             return
-        if cancelled.is_set() or waited > FOLLOW_SECONDS:
+        if cancelled.is_set() or waited > CONNECT_SECONDS:
             raise EnvironmentRefusedError(
                 f"{seat.name} runs but does not follow its primary: {seen.problem or 'no connection'}",
                 code="replica-lost",

@@ -63,7 +63,7 @@ class Run:
         if self._has_workers and (folders.home() / self.choice.name).is_dir():
             from sandbox.testing.session import finish
 
-            finish(self.choice)
+            finish(self.choice, workers=True)
             used = True
         if used and self.choice.keep:
             self.kept = self.choice.name

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sandbox.engines.registry import chosen
 from sandbox.engines.registry import engine as engine_named
-from sandbox.leases import Lease, keep, settle
+from sandbox.leases import Lease, await_children, keep, settle
 from sandbox.sandbox import Sandbox
 from sandbox.testing.choice import Choice
 from sandbox.testing.endpoints import FreshEngine, LiveEndpoint, fresh, live
@@ -24,11 +24,14 @@ if TYPE_CHECKING:
     from sandbox.namespaces import Namespaces
 
 
-def finish(choice: Choice) -> None:
-    """End what a run left running, once all its workers are gone."""
+def finish(choice: Choice, *, workers: bool = False) -> None:
+    """End what a run left running, once all its workers are gone. ``workers``: they were processes of ours,
+    which may be ending still."""
     box = Sandbox(name=choice.name)
     if choice.keep:
         keep(box)
+    if workers:
+        await_children(box)
     settle(box)
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,12 @@ class Said:
     def data(self) -> Any:
         return self.json["data"]
 
+    @property
+    def lost_a_port(self) -> bool:
+        """Whether somebody had taken the port of an engine, as they may while it is down."""
+        told = ("is held by", "was just taken by")
+        return any(words in warning for warning in self.json["warnings"] for words in told)
+
 
 def lives(pid: int) -> bool:
     """Whether the process runs; a dead one that nobody has asked about yet does not."""
@@ -42,6 +49,14 @@ def lives(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def await_that(true: Callable[[], object], what: str, seconds: float = 180) -> None:
+    """Until something is true. The deadline is far: processes stand for seconds on a busy machine."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"not so after {seconds:g} s: {what}"
+        time.sleep(0.01)
 
 
 Run = Callable[..., Said]
@@ -56,7 +71,7 @@ def run(session_home: Path) -> Run:
         input: str | None = None,
         cwd: Path | None = None,
         env: dict[str, str] | None = None,
-        timeout: float = 300,
+        timeout: float = 600,
     ) -> Said:
         done = subprocess.run(
             [COMMAND, *args],

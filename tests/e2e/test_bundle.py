@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import time
+import textwrap
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -35,7 +35,7 @@ from sandbox.errors import EnvironmentRefusedError
 from sandbox.events import silent
 from sandbox.runtimes.native.fetch import sha256
 
-from .conftest import COMMAND, Run, Said
+from .conftest import Run, Said
 
 ONE_EACH = {
     "postgres": "rds-postgresql/01-create-insert-query",
@@ -385,18 +385,19 @@ def test_an_existing_file_is_kept_unless_force_is_given(run: Run, small: Path) -
 # -- bad luck --------------------------------------------------------------------------------------------
 
 
-def _killed_when(seen: Callable[[], bool], argv: list[str], env: dict[str, str]) -> None:
-    """Start the command, and kill it with SIGKILL as soon as something is seen."""
-    running = subprocess.Popen(
-        [COMMAND, *argv], env={**os.environ, **env}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+def _killed(deadly: str, argv: list[str], env: dict[str, str]) -> None:
+    """Run the command with statements before it, which have it kill itself in the middle of its work: from
+    outside it could be done first."""
+    script = f"import os, signal\n{textwrap.dedent(deadly)}\nfrom sandbox.cli import run\nrun()"
+    ended = subprocess.run(
+        [sys.executable, "-c", script, *argv],
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
     )
-    end = time.monotonic() + 120
-    while not seen() and running.poll() is None and time.monotonic() < end:
-        time.sleep(0.001)
-    ended = running.poll() is not None
-    running.send_signal(signal.SIGKILL)
-    running.wait()
-    assert not ended, "it was done before it could be killed"
+    assert ended.returncode == -signal.SIGKILL, ended.stdout + ended.stderr
 
 
 def test_kill_9_while_it_is_written_leaves_no_bundle_and_the_next_one_works(
@@ -404,12 +405,20 @@ def test_kill_9_while_it_is_written_leaves_no_bundle_and_the_next_one_works(
 ) -> None:
     file = place / "killed" / "all.tar"
     file.parent.mkdir()
-    part = file.with_name(".all.tar.part")
+    deadly = """
+        from sandbox.bundle.writing import _Writing
 
-    def growing() -> bool:
-        return part.exists() and part.stat().st_size > 20_000_000
+        tell = _Writing._tell
 
-    _killed_when(growing, ["bundle", "create", str(file)], {})
+        def deadly(self, more):
+            tell(self, more)
+            if self._done > 20_000_000:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        _Writing._tell = deadly
+    """
+    _killed(deadly, ["bundle", "create", str(file)], {})
+    assert file.with_name(".all.tar.part").stat().st_size > 15_000_000
     assert not file.exists()
     done = run("bundle", "create", str(file), "redis", "--json")
     assert done.code == 0, done.out
@@ -421,13 +430,25 @@ def test_kill_9_while_it_is_loaded_leaves_whole_files_only_and_the_next_load_goe
     run: Run, whole: Path, cache: dict[str, str]
 ) -> None:
     folder = Path(cache["SANDBOX_CACHE"]) / "artifacts"
+    deadly = """
+        from sandbox.bundle import load
 
-    def begun() -> bool:
-        return folder.is_dir() and sum(1 for _ in folder.iterdir()) > 20
+        place, placed = load._place, []
 
-    _killed_when(begun, ["bundle", "load", str(whole)], cache)
+        def cut(chunks):
+            yield next(iter(chunks))
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        def deadly(bundle, member, chunks, path, cache):
+            placed.append(path)
+            place(bundle, member, chunks if len(placed) <= 20 else cut(chunks), path, cache)
+
+        load._place = deadly
+    """
+    _killed(deadly, ["bundle", "load", str(whole)], cache)
+    assert len(list(folder.rglob("*.part"))) == 1
     there = [p for p in folder.rglob("*") if p.suffix in (".jar", ".whl")]
-    assert 0 < len(there) < 198
+    assert len(there) == 20
     assert [p.name for p in there if sha256(p)[:16] != p.parent.name] == []
     done = run("bundle", "load", str(whole), "--json", env=cache)
     assert done.code == 0, done.out

@@ -70,7 +70,8 @@ def test_sandboxes_with_different_names_live_side_by_side(run: Run, own_home: Pa
 def test_ports_are_kept_over_down_and_up(run: Run, own_home: Path) -> None:
     first = run("up", "redis", "--json").data["engines"][0]["port"]
     run("down")
-    assert run("up", "redis", "--json").data["engines"][0]["port"] == first
+    again = run("up", "redis", "--json")
+    assert again.lost_a_port or again.data["engines"][0]["port"] == first
 
 
 def test_two_ups_at_once_wait_for_each_other(run: Run, own_home: Path) -> None:
@@ -80,7 +81,7 @@ def test_two_ups_at_once_wait_for_each_other(run: Run, own_home: Path) -> None:
         )
         for _ in range(2)
     ]
-    said = [p.communicate(timeout=120) for p in both]
+    said = [p.communicate(timeout=300) for p in both]
     assert [p.returncode for p in both] == [0, 0], said
     pids = {json.loads(out)["data"]["engines"][0]["pid"] for out, _ in said}
     assert len(pids) == 1

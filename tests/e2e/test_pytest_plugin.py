@@ -7,8 +7,8 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from sandbox.engines.registry import NAMES
 from sandbox.engines.registry import engine as engine_named
 from sandbox.sandbox import Sandbox
 from tests import pages
-from tests.e2e.conftest import Run, lives
+from tests.e2e.conftest import Run, await_that, lives
 
 SERVER = """
 def server(redis):
@@ -64,11 +64,11 @@ class Project:
         """Run the tests to their end, which must be that exit code; what was printed."""
         return ended(self.begin(*args, env=env), code)
 
-    def wait_for(self, name: str, seconds: float = 60) -> None:
-        deadline = time.monotonic() + seconds
-        while not (self.folder / name).exists():
-            assert time.monotonic() < deadline, f"{name} did not come to be"
-            time.sleep(0.02)
+    def wait_for(self, name: str) -> None:
+        """Until the run that was begun last has made that file."""
+        file, run = self.folder / name, self.running[-1]
+        await_that(lambda: file.exists() or run.poll() is not None, f"{name} is there")
+        assert file.exists(), run.communicate()[0]
 
     def said(self, name: str) -> list[str]:
         return sorted((self.folder / name).read_text().splitlines())
@@ -78,9 +78,27 @@ class Project:
 
 
 def ended(run: subprocess.Popen[str], code: int = 0) -> str:
-    printed, _ = run.communicate(timeout=180)
+    printed, _ = run.communicate(timeout=600)
     assert run.returncode == code, printed
     return printed
+
+
+def kill(run: subprocess.Popen[str]) -> None:
+    """End a run with all its processes as ``kill -9`` does, and see them gone: a process that is ending has
+    its claim on the sandbox still."""
+    os.killpg(run.pid, signal.SIGKILL)
+    run.communicate()
+    await_that(lambda: not _alive_in(run.pid), "the whole group is gone")
+
+
+def _alive_in(group: int) -> bool:
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, its = file.read_text().rpartition(")")[2].split()[:3]
+            # A zombie whose other threads are not gone has its files open.
+            if int(its) == group and (state not in "ZX" or len(list((file.parent / "task").iterdir())) > 1):
+                return True
+    return False
 
 
 @pytest.fixture
@@ -191,7 +209,13 @@ def test_the_workers_of_xdist_share_one_engine(project: Project) -> None:
 
 
 def test_two_runs_at_once_have_engines_of_their_own(project: Project) -> None:
-    project.write(NOTES_SERVER)
+    # While one worker is done and the other has asked for nothing yet, a run that begins takes theirs for
+    # that of a dead one, and ends its engine: so both have begun before either ends.
+    waits = """
+    while len({line.split()[0] for line in (folder / "servers").read_text().splitlines()}) < 2:
+        time.sleep(0.02)
+"""
+    project.write(NOTES_SERVER + waits)
     runs = [project.begin(), project.begin("-n", "2")]
     for run in runs:
         ended(run)
@@ -280,6 +304,27 @@ def test_an_interrupted_run_leaves_nothing(project: Project, workers: int, how: 
     assert project.sandboxes() == []
 
 
+def test_a_worker_that_does_not_end_is_killed_and_its_engine_ended(project: Project) -> None:
+    project.write(
+        """
+def test_it(sandbox_redis):
+    (folder / "pid").write_text(str(server(sandbox_redis)))
+    (folder / "begun").touch()
+    while True:
+        try:
+            time.sleep(600)
+        except BaseException:
+            pass
+"""
+    )
+    run = project.begin("-n", "1")
+    project.wait_for("begun")
+    run.send_signal(signal.SIGINT)
+    ended(run, 2)
+    assert not lives(int((project.folder / "pid").read_text()))
+    assert project.sandboxes() == []
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_what_a_killed_run_leaves_is_gone_after_the_next_one(project: Project, workers: int) -> None:
     project.write(
@@ -288,8 +333,7 @@ def test_what_a_killed_run_leaves_is_gone_after_the_next_one(project: Project, w
     project.write("def test_it(sandbox_postgres):\n    pass\n", "test_other.py")
     run = project.begin("test_mine.py", *(["-n", str(workers)] if workers else []))
     project.wait_for("begun")
-    os.killpg(run.pid, signal.SIGKILL)
-    run.communicate()
+    kill(run)
     left = int((project.folder / "pid").read_text())
     assert lives(left)
     project.pytest("test_other.py")
@@ -304,8 +348,7 @@ def test_what_a_killed_run_started_in_a_joined_sandbox_is_stopped_after_the_next
     project.write(f"def test_it(sandbox_postgres, sandbox_redis):\n{WAITS}")
     run = project.begin("--sandbox-name", "mine")
     project.wait_for("begun")
-    os.killpg(run.pid, signal.SIGKILL)
-    run.communicate()
+    kill(run)
     assert Sandbox(name="mine").running() == ["postgres", "redis"]
     project.write("def test_it(sandbox_redis):\n    pass\n", "test_other.py")
     project.pytest("--sandbox-name", "mine", "test_other.py")
@@ -603,8 +646,7 @@ def test_up_and_down_end_what_a_killed_run_left(project: Project, run: Run, comm
     left = int((project.folder / "pid").read_text())
     run("up", "redis")
     assert lives(left)
-    os.killpg(begun.pid, signal.SIGKILL)
-    begun.communicate()
+    kill(begun)
     assert run(*command).code == 0
     assert not lives(left)
     assert project.sandboxes() == ["default"]

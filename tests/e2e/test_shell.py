@@ -96,7 +96,7 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self.master, text.encode())
 
-    def until(self, wanted: str, seconds: float = 30) -> str:
+    def until(self, wanted: str, seconds: float = 180) -> str:
         """What came up to the wanted text, without the codes of colours."""
         deadline = time.monotonic() + seconds
         while wanted not in self.seen:
@@ -114,7 +114,7 @@ class Terminal:
 
     def close(self) -> int:
         try:
-            return self.process.wait(timeout=20)
+            return self.process.wait(timeout=180)
         finally:
             if self.process.poll() is None:
                 self.process.kill()

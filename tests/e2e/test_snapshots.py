@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from sandbox.sandbox import Sandbox
-from tests.e2e.conftest import COMMAND, Run, Said
+from tests.e2e.conftest import COMMAND, Run, Said, await_that
 
 SLOW_COPY = """\
 #!/bin/sh
 : > "{mark}"
-sleep 60
+sleep 600
 exec /bin/cp "$@"
 """
 
@@ -52,22 +51,34 @@ def killed(words: list[str], folder: Path, how: int = signal.SIGKILL) -> int:
     """Run a command and kill it while it copies; its exit code."""
     with slow_copy(folder) as (variables, mark):
         begun = subprocess.Popen([COMMAND, *words], env=variables, stdout=-3, stderr=-3)
-        deadline = time.monotonic() + 60
-        while not mark.exists():
-            assert begun.poll() is None, "it ended"
-            assert time.monotonic() < deadline, "it copies nothing"
-            time.sleep(0.01)
+        await_that(lambda: mark.exists() or begun.poll() is not None, "it copies")
+        assert begun.poll() is None, "it ended"
         begun.send_signal(how)
-        return begun.wait(30)
+        return begun.wait(180)
 
 
 RESTORING = "sandbox.snapshots.restoring:"
 
 
-def killed_in(function: str, words: list[str], after: int = 0, within: str = RESTORING) -> None:
+# What a thread has asked of the Docker engine goes on when the command is killed, and ends nobody knows when.
+IN_TURN = """\
+from concurrent.futures import ThreadPoolExecutor, wait
+submit = ThreadPoolExecutor.submit
+def in_turn(*given, **more):
+    future = submit(*given, **more)
+    wait([future])
+    return future
+ThreadPoolExecutor.submit = in_turn
+"""
+
+
+def killed_in(
+    function: str, words: list[str], after: int = 0, within: str = RESTORING, first: str = ""
+) -> None:
     """Run a command that gets SIGKILL when it calls a function of a module or class, once it has called it
-    ``after`` times."""
+    ``after`` times. ``first`` are statements that it executes before."""
     script = f"""\
+{first}
 import os, pkgutil, signal, sys
 place = pkgutil.resolve_name({within!r})
 calls, real = [], place.{function}
@@ -81,7 +92,7 @@ from sandbox.cli import run
 sys.argv = ["sandbox", *{words!r}]
 run()
 """
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False, timeout=120)
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False, timeout=300)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
 
 
@@ -252,7 +263,7 @@ def test_commands_on_one_sandbox_take_turns(run: Run, own_home: Path) -> None:
         subprocess.Popen([COMMAND, "snapshot", *each], stdout=-1, stderr=-1, text=True) for each in words
     ]
     for one in begun:
-        _, errors = one.communicate(timeout=120)
+        _, errors = one.communicate(timeout=300)
         assert one.returncode == 0, errors
     assert value(run) == "saved"
     # Which of the two was saved last is a matter of who came first.
@@ -267,13 +278,11 @@ def test_commands_that_are_killed_leave_nothing_in_docker_and_its_engines_go_on(
     assert run("up", "redis", "--runtime", "docker").code == 0
     put(run, "saved")
     killed_in("save", ["snapshot", "save", "one"], within="sandbox.runtimes.docker.snapshots:DockerKeeper")
-    deadline = time.monotonic() + 30
-    while value(run) != "saved":
-        assert time.monotonic() < deadline, "its guard does not have it go on"
+    await_that(lambda: value(run) == "saved", "its guard has it go on")
     assert run("snapshot", "save", "one").code == 0
     put(run, "current")
     container, keeper = "docker.models.containers:Container", "sandbox.runtimes.docker.snapshots:DockerKeeper"
-    killed_in("put_archive", ["snapshot", "restore", "one"], within=container)
+    killed_in("put_archive", ["snapshot", "restore", "one"], within=container, first=IN_TURN)
     assert value(run) == "current"
     # Its engine is gone, its container waits.
     killed_in("_note", ["snapshot", "restore", "one"], within=f"{RESTORING}_Restore")
@@ -288,7 +297,7 @@ def test_commands_that_are_killed_leave_nothing_in_docker_and_its_engines_go_on(
         assert up.code == 0, up.err
         assert value(run) == "saved", place
     assert run("snapshot", "restore", "one").code == 0
-    killed_in("put_archive", ["snapshot", "restore", "one"], within="docker.models.containers:Container")
+    killed_in("put_archive", ["snapshot", "restore", "one"], within=container, first=IN_TURN)
     # That no volume and no container is left is what the home's own fixture looks at.
     assert run("down", "--delete").code == 0
 

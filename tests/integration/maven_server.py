@@ -51,6 +51,12 @@ class Repository:
         self.faults["/" + path] = list(faults)
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    # All that a fetch opens at once, also while nobody accepts: else the kernel has clients wait for seconds.
+    request_queue_size = 64
+
+
 @contextlib.contextmanager
 def serve() -> Iterator[Repository]:
     """A repository that answers until the block ends."""
@@ -96,11 +102,10 @@ def serve() -> Iterator[Repository]:
                 self.wfile.write(body[:half])
                 self.wfile.flush()
                 if fault.stall is not None:
-                    fault.stall.wait(30)
+                    fault.stall.wait(600)
                 self.wfile.write(body[half:])
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), Handler)
     repository = Repository(server.server_address[1])
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

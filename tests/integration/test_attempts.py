@@ -91,10 +91,11 @@ r = redis.Redis.from_url(os.environ["REDIS_URL"])
 done = pathlib.Path("checkpoint")
 first = int(done.read_text()) + 1 if done.exists() else 0
 for number in range(first, 10):
-    r.rpush("seen", number)
+    # It is ended as soon as it has told of the third.
     done.write_text(str(number))
+    r.rpush("seen", number)
     if os.environ["SANDBOX_RUN"] == "1" and number >= 2:
-        time.sleep(30)
+        time.sleep(600)
 print(os.environ["SANDBOX_RUN"])
 """
 
@@ -106,7 +107,6 @@ def test_an_answer_that_crashes_at_a_known_state_is_run_again_in_its_folder(
     result = runner.grade(exercise, answer(tmp_path, CONSUMER), place, seed=1)
     assert result.passed, result
     assert (result.output, result.problem) == ("2\n", "")
-    assert result.seconds < 20
     begun_anew = CONSUMER.replace("if done.exists()", "if False")
     result = runner.grade(exercise, answer(tmp_path, begun_anew), place, seed=1)
     assert [str(c.outcome) for c in result.checks] == ["passed", "failed"]

@@ -210,7 +210,9 @@ def test_acknowledged_writes_outlive_a_kill(own_home: Path) -> None:
 def test_the_compose_file_alone_gives_a_server_for_its_user() -> None:
     with composed("mongodb") as (port, project):
         url = f"mongodb://admin:sandbox@127.0.0.1:{port}/?directConnection=true"
-        found: MongoClient[dict[str, Any]] = MongoClient(url, serverSelectionTimeoutMS=3000)
+        found: MongoClient[dict[str, Any]] = MongoClient(
+            url, serverSelectionTimeoutMS=120_000, connectTimeoutMS=120_000
+        )
         with found:
             found.mine.things.insert_one({"_id": 1})
             assert found.mine.things.count_documents({}) == 1

@@ -51,6 +51,7 @@ def _rows(endpoint: Endpoint, *statements: str, **how: Any) -> list[tuple[Any, .
         user=endpoint.user,
         password=endpoint.password,
         autocommit=True,
+        connect_timeout=120,
         **({"ssl_disabled": True} | how),
     )
     with connection, connection.cursor() as cursor:
@@ -266,6 +267,6 @@ def test_the_compose_file_alone_gives_a_replica_that_follows() -> None:
         replica = replace(primary, port=int(place["HostPort"]))
         _rows(primary, "create table sandbox.mine (id int)", "insert into sandbox.mine values (7)")
         ((done,),) = _rows(primary, "select @@global.gtid_executed")
-        assert _rows(replica, f"select wait_for_executed_gtid_set('{done}', 30)") == [(0,)]
+        assert _rows(replica, f"select wait_for_executed_gtid_set('{done}', 120)") == [(0,)]
         assert _rows(replica, "select id, @@read_only from sandbox.mine") == [(7, 1)]
         assert _rows(primary, "select @@server_id") != _rows(replica, "select @@server_id")

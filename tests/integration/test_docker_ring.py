@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from sandbox import preflight
 from sandbox.datasets.dataset import Dataset
 from sandbox.engines.cassandra import CassandraEngine
 from sandbox.engines.cassandra_driver import make_cluster
+from sandbox.engines.cassandra_nodetool import run as nodetool
 from sandbox.errors import EnvironmentRefusedError, UsageError
 from sandbox.runtimes.docker.client import ROOT_LABEL, client
+from sandbox.runtimes.docker.compose import container_name
 from sandbox.runtimes.docker.replicas import network_name
 from sandbox.sandbox import Sandbox
 from sandbox.snapshots.saving import save
@@ -62,11 +65,33 @@ def ask(box: Sandbox, statement: str, consistency: str = "ONE", node: int = 0) -
         return list(cluster.connect().execute(SimpleStatement(statement, consistency_level=level)))
 
 
+def until(seen: Callable[[], object], wanted: object) -> None:
+    """Nodes learn of each other by and by, and a probe does not wait for one that stands still."""
+    deadline = time.monotonic() + 180
+    while (last := seen()) != wanted:
+        assert time.monotonic() < deadline, f"{last}, not {wanted}"
+        time.sleep(0.2)
+
+
+def states(box: Sandbox) -> list[str]:
+    return [s.state for s in box.status(["cassandra"])]
+
+
+def nodes(box: Sandbox, node: int = 0) -> list[str]:
+    """What all nodes are for one of them: ``UN`` is up, ``DN`` is down."""
+    endpoint = box.replicas("cassandra")[node - 1] if node else box.endpoint("cassandra")
+    said = nodetool(endpoint, ["status"])
+    assert said.code == 0, said
+    return sorted(line[:2] for line in said.out.splitlines() if line[:2] in ("UN", "DN", "UJ", "UL", "DL"))
+
+
 def test_three_nodes_know_of_each_other_and_status_shows_them(ring: Sandbox) -> None:
     for node in range(3):
         assert len(ask(ring, "SELECT peer FROM system.peers_v2", node=node)) == 2
+        until(lambda node=node: nodes(ring, node), ["UN"] * 3)
+    until(lambda: states(ring), ["running"] * 3)
     found = ring.status(["cassandra"])
-    assert [(s.name, s.state) for s in found] == [(name, "running") for name in NODES]
+    assert [s.name for s in found] == NODES
     assert [s.replica_of for s in found] == ["", "cassandra", "cassandra"]
     assert all(s.memory_bytes and s.memory_bytes < 512 * 2**20 for s in found)
 
@@ -102,13 +127,16 @@ def test_with_a_node_stopped_a_quorum_reads_and_writes_and_the_node_gets_what_it
     ask(ring, "CREATE TABLE shop.t (k int PRIMARY KEY, v int)")
     ask(ring, "INSERT INTO shop.t (k, v) VALUES (1, 1)", "QUORUM")
     assert ring.runtime.kill(ring.seat("cassandra-replica-1"))
+    # Until then the first node would ask the one that is gone, and wait for it.
+    until(lambda: nodes(ring), ["DN", "UN", "UN"])
     assert ask(ring, "SELECT v FROM shop.t WHERE k = 1", "QUORUM") == [(1,)]
     assert ask(ring, "SELECT count(*) FROM sandbox.orders", "QUORUM") == [(COURSE["orders"],)]
     ask(ring, "INSERT INTO shop.t (k, v) VALUES (2, 2)", "QUORUM")
     with pytest.raises((ReadTimeout, NoHostAvailable), match=r"consistency level ALL|timed out"):
         ask(ring, "SELECT v FROM shop.t WHERE k = 1", "ALL")
-    assert [s.state for s in ring.status(["cassandra"])] == ["running", "died", "running"]
+    until(lambda: states(ring), ["running", "died", "running"])
     assert [f"cassandra-replica-1 {what}" in bring(ring) for what in ("start", "keep")] == [True, True]
+    until(lambda: nodes(ring), ["UN"] * 3)
     assert {row.v for row in ask(ring, "SELECT v FROM shop.t", "ALL")} == {1, 2}
 
 
@@ -122,6 +150,20 @@ def test_reset_leaves_the_dataset_with_three_copies(ring: Sandbox) -> None:
     assert all(CassandraEngine().counts(endpoint) == COURSE for endpoint in ring.replicas("cassandra"))
 
 
+def addresses(box: Sandbox) -> set[str]:
+    """Those of all nodes in their network."""
+    network = network_name(box.seat("cassandra"))
+    found = [client().containers.get(container_name(box.seat(name))) for name in NODES]
+    return {each.attrs["NetworkSettings"]["Networks"][network]["IPAddress"] for each in found}
+
+
+def known(box: Sandbox, node: int) -> set[str]:
+    """The addresses that one of the nodes knows, its own among them."""
+    own = ask(box, "SELECT broadcast_address FROM system.local", node=node)
+    others = ask(box, "SELECT peer FROM system.peers_v2", node=node)
+    return {str(row[0]) for row in (*own, *others)}
+
+
 def test_nodes_are_stopped_and_started_together_and_find_each_other_again(ring: Sandbox) -> None:
     ask(ring, "CREATE KEYSPACE kept WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}")
     ask(ring, "CREATE TABLE kept.t (k int PRIMARY KEY)")
@@ -131,16 +173,21 @@ def test_nodes_are_stopped_and_started_together_and_find_each_other_again(ring: 
     # Their old addresses must not become those of somebody else's machines.
     assert client().networks.list(names=[network_name(ring.seat("cassandra"))])
     bring(ring)
-    assert "handshake" not in "".join(line for name in NODES for line in ring.logs(name, lines=500))
     assert [e.port for e in ring.replicas("cassandra")] == before
+    for node in range(3):
+        until(lambda node=node: nodes(ring, node), ["UN"] * 3)
+        # And of nobody who has an old address now.
+        until(lambda node=node: known(ring, node), addresses(ring))
     assert ask(ring, "SELECT k FROM kept.t", "ALL") == [(1,)]
-    assert {s.state for s in ring.status(["cassandra"])} == {"running"}
+    until(lambda: states(ring), ["running"] * 3)
 
 
 def test_a_first_node_that_was_killed_finds_the_others_again(ring: Sandbox) -> None:
     assert ring.runtime.kill(ring.seat("cassandra"))
+    until(lambda: nodes(ring, 1), ["DN", "UN", "UN"])
     assert ask(ring, "SELECT count(*) FROM sandbox.customers", "QUORUM", node=1) == [(COURSE["customers"],)]
     bring(ring)
+    until(lambda: nodes(ring), ["UN"] * 3)
     assert ask(ring, "SELECT count(*) FROM sandbox.customers", "ALL") == [(COURSE["customers"],)]
 
 

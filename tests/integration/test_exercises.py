@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -156,7 +155,7 @@ def test_two_gradings_on_one_engine_wait_for_each_other(
     answer.write_text(
         "import os, redis, time\n"
         "store = redis.Redis.from_url(os.environ['REDIS_URL'], decode_responses=True)\n"
-        "store.set('mine', os.getpid())\ntime.sleep(0.5)\n"
+        "store.set('mine', os.getpid())\ntime.sleep(0.5)  # time for the other one, if it did not wait\n"
         "assert store.get('mine') == str(os.getpid())\nstore.copy('wanted', 'a')\n"
     )
     results: list[ExerciseResult] = []
@@ -325,16 +324,17 @@ def test_an_exercise_skipped_here_is_told_as_skipped(place: Place, make: Callabl
 def test_an_interrupted_lane_ends_the_others(make: Callable[..., Exercise]) -> None:
     exercise = make()
     other = replace(exercise, spec=replace(exercise.spec, engine="postgres"))
+    cancelled: list[bool] = []
 
     def work(one: Exercise, cancel: threading.Event) -> bool:
         if one is exercise:
             raise EnvironmentRefusedError("gone", code="gone")
-        return cancel.wait(20)
+        cancelled.append(cancel.wait(120))
+        return True
 
-    began = time.monotonic()
     with pytest.raises(EnvironmentRefusedError):
         side_by_side([exercise, other], work)
-    assert time.monotonic() - began < 10
+    assert cancelled in ([True], []), "it was begun and ended, or not begun any more"
 
 
 @pytest.mark.parametrize("exercise_id", list(folders()))
@@ -369,7 +369,7 @@ def cli(place: Place, sandbox: Sandbox, tmp_path: Path) -> Callable[..., tuple[i
             text=True,
             check=False,
             stdin=subprocess.DEVNULL,
-            timeout=120,
+            timeout=300,
         )
         assert "Traceback" not in done.stderr
         return done.returncode, json.loads(done.stdout) if "--json" in argv else done.stdout, done.stderr
@@ -468,7 +468,7 @@ def test_watch_grades_each_save_until_full_points(
         saved.replace(answer)
         rest = watching.stdout.read()
         assert "10 of 10 points" in rest
-        assert watching.wait(30) == 0
+        assert watching.wait(120) == 0
     finally:
         watching.kill()
         watching.wait()

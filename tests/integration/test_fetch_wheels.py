@@ -14,6 +14,7 @@ import pytest
 
 from sandbox.errors import EnvironmentRefusedError
 from sandbox.runtimes.native import artifacts as lock
+from sandbox.runtimes.native import transfer
 from sandbox.runtimes.native.artifacts import Artifact
 from sandbox.runtimes.native.environments import Environment, environment
 from sandbox.runtimes.native.fetch import fetch
@@ -65,6 +66,9 @@ def index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Repositor
     monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("PIP_FIND_LINKS", "")
     monkeypatch.setenv("PIP_CACHE_DIR", str(tmp_path / "pip"))
+    # An index that a busy machine keeps from its work is not a broken connection, which would be asked again.
+    monkeypatch.setenv("PIP_DEFAULT_TIMEOUT", "300")
+    monkeypatch.setattr(transfer, "TIMEOUT", 300.0)
     with serve() as running:
         monkeypatch.setenv("PIP_INDEX_URL", f"{running.url}/simple")
         yield running

@@ -8,9 +8,11 @@ import sys
 import textwrap
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sandbox.leases import Lease
 from sandbox.sandbox import Sandbox
 
 NAME = "code"
@@ -67,15 +69,24 @@ def test_a_block_whose_engine_does_not_start_leaves_nothing(
     assert running() == []
 
 
-def test_tasks_share_an_engine_and_the_loop_goes_on(own_home: Path) -> None:
-    ticks = 0
+def test_tasks_share_an_engine_and_the_loop_goes_on(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ports: set[int] = set()
+    starting, went_on = threading.Event(), threading.Event()
+    need = Lease.need
+
+    def need_when_the_loop_went_on(lease: Lease, *given: Any, **more: Any) -> None:
+        starting.set()
+        assert went_on.wait(120), "the loop stood still while an engine was to start"
+        need(lease, *given, **more)
+
+    monkeypatch.setattr(Lease, "need", need_when_the_loop_went_on)
 
     async def tick() -> None:
-        nonlocal ticks
-        while True:
+        while not starting.is_set():
             await asyncio.sleep(0.01)
-            ticks += 1
+        for _ in range(10):
+            await asyncio.sleep(0.01)
+        went_on.set()
 
     async def use(box: Sandbox) -> None:
         async with box as same:
@@ -86,18 +97,15 @@ def test_tasks_share_an_engine_and_the_loop_goes_on(own_home: Path) -> None:
             assert running() == ["redis"]
 
     async def main() -> None:
-        ticker = asyncio.create_task(tick())
         shared = redis()
-        await asyncio.gather(*(use(shared) for _ in range(4)), *(use(redis()) for _ in range(8)))
-        ticker.cancel()
+        await asyncio.gather(tick(), *(use(shared) for _ in range(4)), *(use(redis()) for _ in range(8)))
 
     asyncio.run(main())
     assert len(ports) == 1
-    assert ticks > 10
     assert running() == []
     for thread in threading.enumerate():
         if thread.name.startswith("sandbox_"):
-            thread.join(5)
+            thread.join(60)
             assert not thread.is_alive()
 
 

@@ -30,7 +30,10 @@ from sandbox.grading.limits import Ended, Folder, Isolation, Limits, python_envi
 from sandbox.sandbox import Sandbox
 
 EXERCISE = "elasticache/01-create-insert-query"
-SMALL = Limits(seconds=5, cpu_seconds=4, memory_bytes=256 << 20, processes=60, disk_bytes=32 << 20)
+SMALL = Limits(seconds=150, cpu_seconds=100, memory_bytes=256 << 20, processes=60, disk_bytes=32 << 20)
+"""Little room, but time enough on a busy machine for an answer to get where its limit is."""
+LARGE = Limits(seconds=400, cpu_seconds=300, processes=400, disk_bytes=1 << 30, output_bytes=8 << 20)
+"""For a grader that is run as an answer."""
 
 NESTED = """
 import json, sys
@@ -74,7 +77,7 @@ def _as_user(argv: list[str], given: Limits) -> Ended:
             [sys.executable, "nested.py"],
             folder,
             {**folder.environment(), **_environment()},
-            limits=Limits(output_bytes=8 << 20),
+            limits=LARGE,
         )
         assert outer.end == "exited", outer
         assert outer.left == 0, outer
@@ -139,14 +142,12 @@ def test_the_exit_code_of_an_answer_is_reported(attempt: Try) -> None:
 
 
 def test_an_answer_that_sleeps_is_ended_when_its_time_is_over(attempt: Try) -> None:
-    began = time.monotonic()
-    ended = attempt("sleep", "60", limits=Limits(seconds=0.5))
+    ended = attempt("sleep", "600", limits=Limits(seconds=0.5))
     assert (ended.end, ended.problem) == ("time", "The answer was ended: it ran longer than 0.5 seconds.")
-    assert time.monotonic() - began < 20
 
 
 def test_an_answer_that_loops_is_ended_when_its_processor_time_is_over(attempt: Try) -> None:
-    assert attempt(*python("while True: pass"), limits=Limits(seconds=30, cpu_seconds=0.5)).end == "cpu"
+    assert attempt(*python("while True: pass"), limits=Limits(seconds=300, cpu_seconds=0.5)).end == "cpu"
 
 
 def test_an_answer_that_forks_without_end_is_ended(attempt: Try) -> None:
@@ -159,11 +160,11 @@ def test_an_answer_that_forks_without_end_is_ended(attempt: Try) -> None:
             for _ in range(400):
                 try:
                     if os.fork() == 0:
-                        time.sleep(20)
+                        time.sleep(100)
                         os._exit(0)
                 except OSError:
                     time.sleep(0.1)
-            time.sleep(20)
+            time.sleep(100)
             """
         )
     )
@@ -190,7 +191,9 @@ def test_an_answer_is_never_run_as_root() -> None:
 
 
 def test_processes_left_in_the_background_are_found_and_ended(attempt: Try) -> None:
-    ended = attempt("bash", "-c", "setsid sleep 61 & (setsid nohup sleep 62 >/dev/null 2>&1 &); echo started")
+    ended = attempt(
+        "bash", "-c", "setsid sleep 600 & (setsid nohup sleep 600 >/dev/null 2>&1 &); echo started"
+    )
     assert (ended.end, ended.output, ended.left) == ("exited", "started\n", 2)
 
 
@@ -217,8 +220,8 @@ def test_memory_of_all_processes_is_counted_together(attempt: Try) -> None:
                 if os.fork() == 0:
                     block = bytearray(60 << 20)
                     for i in range(0, len(block), 4096): block[i] = 1
-                    time.sleep(9)
-            time.sleep(9)
+                    time.sleep(100)
+            time.sleep(100)
             """
         )
     )
@@ -226,11 +229,13 @@ def test_memory_of_all_processes_is_counted_together(attempt: Try) -> None:
 
 
 def test_memory_shared_with_a_parent_is_counted_once(attempt: Try) -> None:
+    # Six times 80 MiB are too much. Asked one after the other while they come and go, the six may have a
+    # whole, a half, a third of it and so on: 2.45 times 80 MiB are not, however long a look takes.
     ended = attempt(
         *python(
             """
             import os, time
-            block = bytearray(100 << 20)
+            block = bytearray(80 << 20)
             for i in range(0, len(block), 4096): block[i] = 1
             for _ in range(5):
                 if os.fork() == 0:
@@ -245,7 +250,7 @@ def test_memory_shared_with_a_parent_is_counted_once(attempt: Try) -> None:
 
 def test_an_answer_that_fills_the_disk_is_ended(attempt: Try) -> None:
     ended = attempt(
-        *python("for i in range(200): open(str(i), 'wb').write(bytes(1 << 20)); import time; time.sleep(.01)")
+        *python("for i in range(200): open(str(i), 'wb').write(bytes(1 << 20))\nimport time; time.sleep(100)")
     )
     assert ended.end == "disk"
 
@@ -257,7 +262,7 @@ def test_a_folder_made_very_deep_or_closed_is_removed_all_the_same(attempt: Try)
 
 
 def test_an_answer_that_ends_its_watcher_is_ended_too(attempt: Try) -> None:
-    ended = attempt(*python("import os, time\nos.kill(os.getppid(), 9)\ntime.sleep(61)"))
+    ended = attempt(*python("import os, time\nos.kill(os.getppid(), 9)\ntime.sleep(100)"))
     # Under another user id it may not; as the same user the kernel ends it with its watcher.
     assert ended.end in ("lost", "exited")
 
@@ -285,11 +290,11 @@ def redis(sandbox: Sandbox, engine_up: Callable[[str], tuple[Engine, Endpoint]])
 
 
 HOSTILE = {
-    "loops": ("while :; do :; done", "processor seconds|ran longer"),
-    "sleeps": ("sleep 600", "ran longer"),
-    "floods": ("yes | head -c 50000000", "printed more"),
-    "fails": ("echo so it is; exit 7", "exit code 7"),
-    "detaches": ("setsid sleep 63 & exit 0", "left a process running"),
+    "loops": ("while :; do :; done", Limits(seconds=300, cpu_seconds=1), "processor seconds"),
+    "sleeps": ("sleep 600", Limits(seconds=3), "ran longer"),
+    "floods": ("yes | head -c 50000000", SMALL, "printed more"),
+    "fails": ("echo so it is; exit 7", SMALL, "exit code 7"),
+    "detaches": ("setsid sleep 600 & exit 0", SMALL, "left a process running"),
 }
 
 
@@ -297,21 +302,20 @@ HOSTILE = {
 def test_a_hostile_answer_gains_nothing_and_the_next_one_is_graded_as_ever(
     redis: Sandbox, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import re
-
-    source, said = HOSTILE[kind]
+    source, bounds, said = HOSTILE[kind]
     answer = tmp_path / "answer.sh"
     answer.write_text(source + "\n")
-    monkeypatch.setattr("sandbox.grading.execution._limits", lambda _: Limits(seconds=3, cpu_seconds=1))
     exercise, place = find(EXERCISE), redis.place("redis")
     pid = redis.status(["redis"])[0].pid
-    result = runner.grade(exercise, answer, place, seed=5)
-    assert re.search(said, result.problem), result.problem
+    with monkeypatch.context() as patched:
+        patched.setattr("sandbox.grading.execution._limits", lambda _: bounds)
+        result = runner.grade(exercise, answer, place, seed=5)
+    assert said in result.problem
     assert result.points == 0
     again = runner.grade(exercise, exercise.solution, place, seed=5)
     assert again.passed, again
-    (status,) = redis.status(["redis"])
-    assert (status.pid, status.healthy) == (pid, True)
+    redis.wait(["redis"], 60)
+    assert redis.status(["redis"])[0].pid == pid
 
 
 def test_an_answer_sees_the_learner_and_not_the_administrator(redis: Sandbox, tmp_path: Path) -> None:
@@ -342,17 +346,19 @@ def test_when_the_command_is_ended_its_answer_ends_too(
     redis: Sandbox, tmp_path: Path, number: signal.Signals
 ) -> None:
     answer = tmp_path / "answer.sh"
-    answer.write_text("echo begun; sleep 64 & sleep 65\n")
+    # Seconds that nobody else's processes on this machine sleep.
+    seconds = f"601.{os.getpid()}", f"602.{os.getpid()}"
+    answer.write_text(f"echo begun; sleep {seconds[0]} & sleep {seconds[1]}\n")
     command = [sys.executable, "-m", "sandbox", "exercise", "grade", EXERCISE, "--name", redis.name]
     with subprocess.Popen(
         [*command, "--answer", str(answer)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:
-        _until(lambda: len(_sleeping("64", "65")) == 2)
+        _until(lambda: len(_sleeping(*seconds)) == 2)
         process.send_signal(number)
-        _, errors = cast("tuple[Any, str]", process.communicate(timeout=30))
+        _, errors = cast("tuple[Any, str]", process.communicate(timeout=180))
     assert process.returncode == (-9 if number is signal.SIGKILL else 130)
     assert "Traceback" not in errors
-    _until(lambda: not _sleeping("64", "65"))
+    _until(lambda: not _sleeping(*seconds))
     _until(lambda: not _foreign())
 
 
@@ -366,9 +372,9 @@ def _sleeping(*seconds: str) -> list[int]:
 
 
 def _until(so: Callable[[], bool]) -> None:
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while not so():
-        assert time.monotonic() < until, "it did not become so in 20 seconds"
+        assert time.monotonic() < until, "it did not become so in 60 seconds"
         time.sleep(0.05)
 
 

@@ -50,7 +50,7 @@ def _graded(home: str, way: str) -> dict[str, Any]:
             (folder.work / "cache" / name).symlink_to(config.cache() / name)
         strongest = limits.strongest_isolation()
         outer = replace(strongest, landlock=0, show=(*strongest.show, str(config.resources("exercises"))))
-        large = limits.Limits(300, 250, 6 << 30, 1000, 2 << 30, 3 << 30, 8 << 20)
+        large = limits.Limits(1800, 1500, 6 << 30, 1000, 2 << 30, 3 << 30, 8 << 20)
         ended = limits.run([sys.executable, "class.py"], folder, env, limits=large, isolation=outer)
         said, errors = ended.output, ended.errors + ended.problem
     assert said, errors

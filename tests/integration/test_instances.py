@@ -7,8 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -37,6 +36,8 @@ with instance(Sandbox(name=sys.argv[1]), "redis", "left", replicas=1) as made:
 @pytest.fixture(scope="module")
 def parent(session_home: Path) -> Iterator[Sandbox]:
     box = Sandbox(name="parent")
+    # Who else runs here would take those as soon as an engine of ours has ended, and it is started again.
+    box.prefers_default_ports = False
     result = box.up(ENGINES)
     assert not result.failed
     yield box
@@ -64,13 +65,23 @@ def leave_one(parent: Sandbox) -> list[int]:
     holder.kill()
     holder.wait()
     holder.stdout.close()
-    left = []
-    for record in (parent.root / "instances" / "redis-left" / "run").glob("*.pid"):
-        pid = int(record.read_text().split()[0])
-        assert lives(pid)
-        left.append(pid)
+    left = pids(parent, "redis-left")
     assert len(left) == 2
+    assert all(lives(pid) for pid in left)
     return left
+
+
+def pids(parent: Sandbox, label: str) -> list[int]:
+    """The processes of an instance's engines."""
+    records = (parent.root / "instances" / label / "run").glob("*.pid")
+    return [int(record.read_text().split()[0]) for record in records]
+
+
+def until(true: Callable[[], object], what: str, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
 
 
 def test_an_instance_is_apart_from_the_sandboxs_own_engine_and_gone_afterwards(
@@ -84,10 +95,11 @@ def test_an_instance_is_apart_from_the_sandboxs_own_engine_and_gone_afterwards(
         assert engine.counts(made.endpoint) == engine.counts(own)
         assert made.place.endpoint == made.endpoint
         root = made.place.home
-        port = made.endpoint.port
+        processes = pids(parent, f"{name}-apart")
+        assert processes
+        assert all(lives(pid) for pid in processes)
     assert not root.exists()
-    with pytest.raises(Exception, match=r"(?i)refused|connect"):
-        engine.probe(replace(own, port=port))
+    assert not any(lives(pid) for pid in processes)
     assert parent.status([name], probe=False)[0].pid == before
     assert [s.name for s in parent.status(probe=False)] == list(ENGINES)
 
@@ -132,8 +144,8 @@ def test_an_instance_has_the_replicas_that_are_asked_for(parent: Sandbox, name: 
     engine = engine_named(name)
     with instance(parent, name, "pair", replicas=1, dataset=True) as made:
         (replica,) = made.replicas
+        until(lambda: engine.replication(replica, made.endpoint).level, "the replica did not catch up")
         assert engine.counts(replica) == engine.counts(made.endpoint)
-        assert engine.replication(replica, made.endpoint).following
         made.kill()
         assert made.replicas == [replica]
         engine.probe(replica)
@@ -183,16 +195,18 @@ def test_an_instance_can_be_had_where_the_sandboxs_own_engine_does_not_run(own_h
 
 
 def test_a_killed_postgres_leaves_no_shared_memory(parent: Sandbox) -> None:
-    def segments() -> set[str]:
-        lines = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
-        return {line.split()[1] for line in lines}
+    def segments(maker: int) -> set[str]:
+        # Other servers of this machine, which come and go, have some, too.
+        lines = [line.split() for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]]
+        return {line[1] for line in lines if int(line[4]) == maker}
 
     with instance(parent, "postgres", "shm") as made:
-        before = segments()
+        (pid,) = pids(parent, "postgres-shm")
+        before = segments(pid)
+        assert len(before) == 1
         made.kill()
-        ours = segments()
-    assert ours <= before
-    assert len(segments() & before) == len(before) - 1
+        assert segments(pid) <= before
+    assert segments(pid) == set()
 
 
 def test_an_engine_that_an_answer_killed_is_revived_on_its_data(parent: Sandbox, name: str) -> None:
@@ -200,9 +214,7 @@ def test_an_engine_that_an_answer_killed_is_revived_on_its_data(parent: Sandbox,
     (status,) = parent.status([name], probe=False)
     assert status.pid is not None
     os.kill(status.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 5
-    while name in parent.running():
-        assert time.monotonic() < deadline
+    until(lambda: name not in parent.running(), "it survived")
     assert place.revive is not None
     place.revive()
     assert parent.endpoint(name) == place.endpoint
@@ -258,6 +270,8 @@ def test_a_key_that_is_no_key_is_refused(parent: Sandbox, key: str) -> None:
 def test_an_instance_lies_in_memory_where_there_is_room_and_else_on_disk(
     parent: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Whatever is free on this machine now.
+    monkeypatch.setattr(memory_folder, "ROOM", 1)
     with instance(parent, "redis", "memory") as made:
         folder = (parent.root / "instances" / "redis-memory").resolve()
         assert folder.parent == memory_folder.MEMORY
@@ -271,14 +285,17 @@ def test_an_instance_lies_in_memory_where_there_is_room_and_else_on_disk(
 def test_an_instance_that_fills_the_memory_is_killed(
     parent: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(memory_folder, "ROOM", 1)
     monkeypatch.setattr(memory_folder, "MOST", 8 * 2**20)
     with instance(parent, "redis", "full") as made:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         with (
             pytest.raises(redis.ConnectionError),
             engine_named("redis").connect(made.endpoint) as connection,
         ):
             while time.monotonic() < deadline:
                 connection.set("big", b"x" * 2**20)
+                # Not all of the memory, however long nobody looks.
+                time.sleep(0.02)
         made.start()
         engine_named("redis").probe(made.endpoint)

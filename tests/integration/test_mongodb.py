@@ -131,7 +131,7 @@ def test_a_wrong_password_and_none_are_refused(
     mongodb: tuple[Mongodb, Endpoint], login: dict[str, str]
 ) -> None:
     _, admin = mongodb
-    with MongoClient(admin.host, admin.port, serverSelectionTimeoutMS=2000, **login) as stranger:
+    with MongoClient(admin.host, admin.port, serverSelectionTimeoutMS=120_000, **login) as stranger:
         with pytest.raises(OperationFailure) as refused:
             stranger.sandbox.customers.find_one()
         assert refused.value.code in (13, 18)
@@ -267,7 +267,7 @@ def test_a_role_may_what_it_may_in_mongodb_and_no_more(
 ) -> None:
     _, admin = mongodb
     driver.scratch.command("createUser", "ann", pwd="one", roles=[role])
-    place = {"authSource": "scratch", "serverSelectionTimeoutMS": 2000}
+    place = {"authSource": "scratch", "serverSelectionTimeoutMS": 120_000}
     try:
         with MongoClient(admin.host, admin.port, username="ann", password="one", **place) as ann:
             for name, trial in TRIALS.items():
@@ -291,7 +291,7 @@ def test_users_outlive_nothing_but_what_they_should(
 ) -> None:
     _, admin = mongodb
     driver.scratch.command("createUser", "ann", pwd="one", roles=["read"])
-    place = {"authSource": "scratch", "serverSelectionTimeoutMS": 2000}
+    place = {"authSource": "scratch", "serverSelectionTimeoutMS": 120_000}
     with MongoClient(admin.host, admin.port, username="ann", password="one", **place) as ann:
         assert ann.scratch.things.find_one() is None
         with pytest.raises(OperationFailure):
@@ -443,7 +443,7 @@ def test_every_capability_that_it_lacks_is_proven_here() -> None:
 
 def _kill(box: Sandbox) -> None:
     os.kill(int(box.seat("mongodb").run.read_text().split()[0]), signal.SIGKILL)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and "mongodb" in box.running():
         time.sleep(0.01)
 
@@ -493,7 +493,7 @@ def test_acknowledged_writes_outlive_a_kill_and_a_clean_restart(own_home: Path) 
 @pytest.fixture
 def shell(mongodb: tuple[Mongodb, Endpoint], driver: MongoClient[dict[str, Any]]) -> Iterator[MongoshClient]:
     _, admin = mongodb
-    with MongoshClient(admin, seconds=2) as client:
+    with MongoshClient(admin, seconds=120) as client:
         assert isinstance(client, MongoshClient)
         _run(client, "use scratch")
         yield client
@@ -519,7 +519,7 @@ def test_the_words_of_the_course_work_as_in_mongosh(
     assert said[1:] == ["[ { username: 'johndoe', email: 'johndoe@example.com' } ]", "1"]
     found = driver.scratch.users.find_one()
     assert found is not None
-    assert abs((datetime.now(UTC) - found["created_at"].replace(tzinfo=UTC)).total_seconds()) < 60
+    assert abs((datetime.now(UTC) - found["created_at"].replace(tzinfo=UTC)).total_seconds()) < 600
 
 
 def test_use_and_show_and_the_prompt(shell: MongoshClient) -> None:
@@ -649,10 +649,14 @@ def test_an_error_can_be_caught_in_javascript(shell: MongoshClient) -> None:
     assert said[1] == "11000 MongoServerError"
 
 
-def test_a_script_that_loops_is_ended_and_the_shell_goes_on(shell: MongoshClient) -> None:
+def test_a_script_that_loops_is_ended_and_the_shell_goes_on(
+    shell: MongoshClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _run(shell, "let kept = 1")
-    with pytest.raises(StatementError, match="computed for 2 seconds"):
-        _run(shell, "while (true) {}")
+    with monkeypatch.context() as impatient:
+        impatient.setattr(shell, "_seconds", 1.0)
+        with pytest.raises(StatementError, match="computed for 1 seconds"):
+            _run(shell, "while (true) {}")
     assert _run(shell, "1 + 1\ndb") == ["2", "scratch"]
     with pytest.raises(StatementError, match="kept is not defined"):
         _run(shell, "kept")

@@ -188,7 +188,8 @@ def test_the_password_is_in_no_log_and_on_no_command_line(
     engine, admin = postgres
     seat = sandbox.seat("postgres")
     _rows(admin, "alter system set log_statement = 'all'")
-    _rows(admin, "select pg_reload_conf(), pg_sleep(0.1)")
+    # The server has read them again before it takes the next connection.
+    _rows(admin, "select pg_reload_conf()")
     learner = engine.begin(admin, ATTEMPT, SECRETS)
     engine.secure(admin, admin, Credentials(admin.password, learner.password))
     assert "alter role" in seat.log.read_text()
@@ -324,7 +325,7 @@ def test_sqlalchemy_takes_the_url_made_for_it(postgres: tuple[PostgresEngine, En
 def _kill(box: Sandbox) -> None:
     pid = int(box.seat("postgres").run.read_text().split()[0])
     os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and "postgres" in box.running():
         time.sleep(0.01)
 
@@ -471,7 +472,7 @@ def test_a_lost_connection_is_told_and_made_again(
 ) -> None:
     _, admin = postgres
     [result] = _run(client, "select pg_backend_pid();")
-    _rows(admin, f"select pg_terminate_backend({result.rows[0][0]}, 2000)")
+    _rows(admin, f"select pg_terminate_backend({result.rows[0][0]}, 60000)")
     with pytest.raises(StatementError, match=r"terminating connection|closed the connection"):
         _run(client, "select 1;")
     assert client.prompt

@@ -91,7 +91,7 @@ def test_one_that_the_server_ended_is_made_anew(admin: Endpoint) -> None:
     before = pid(admin)
     other = open_connection(admin)
     try:
-        assert ask(other, f"select pg_terminate_backend({before}, 5000)")
+        assert ask(other, f"select pg_terminate_backend({before}, 60000)")
     finally:
         other.close()
     assert pid(admin) != before

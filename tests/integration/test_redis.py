@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -300,7 +300,7 @@ def test_it_can_be_known_as_ours_by_its_environment(redis: tuple[Redis, Endpoint
 def _kill(box: Sandbox) -> None:
     pid = int(box.seat("redis").run.read_text().split()[0])
     os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and "redis" in box.running():
         time.sleep(0.01)
 
@@ -381,10 +381,12 @@ def test_a_client_that_does_not_read_its_replies_is_disconnected_before_memory_i
         assert wire.ask("AUTH", learner.user, learner.password).kind == "status"
         assert wire.ask("SELECT", learner.database).kind == "status"
         assert wire.ask("SET", "page", "x" * (4 << 20)).kind == "status"
-        for _ in range(100):
-            wire.send([b"GETRANGE", b"page", b"0", b"-2"])
+        # It may be disconnected before it has asked for all.
+        with contextlib.suppress(ConnectionError):
+            for _ in range(100):
+                wire.send([b"GETRANGE", b"page", b"0", b"-2"])
         with engine.connect(admin) as store:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while not store.info("stats")["evicted_clients"] and time.monotonic() < deadline:
                 time.sleep(0.02)
             assert store.info("stats")["evicted_clients"] == 1
@@ -451,19 +453,13 @@ def test_a_number_before_a_command_repeats_it(client: RedisClient) -> None:
 
 def test_subscribe_shows_messages_and_ends_when_none_comes(redis: tuple[Redis, Endpoint]) -> None:
     engine, admin = redis
-    with RedisClient(admin, follow_seconds=0.5) as client:
-
-        def publish() -> None:
-            with engine.connect(admin) as store:
-                deadline = time.monotonic() + 5
-                while not store.publish("news", "hello") and time.monotonic() < deadline:
-                    time.sleep(0.01)
-
-        speaker = threading.Thread(target=publish)
-        speaker.start()
-        shown = _run(client, "SUBSCRIBE news")
-        speaker.join()
-        assert shown == ['1) "subscribe"\n2) "news"\n3) (integer) 1', '1) "message"\n2) "news"\n3) "hello"']
+    with RedisClient(admin, follow_seconds=120) as client, engine.connect(admin) as store:
+        shown = map(render, client.execute("SUBSCRIBE news"))
+        assert next(shown) == '1) "subscribe"\n2) "news"\n3) (integer) 1'
+        assert store.publish("news", "hello")
+        assert next(shown) == '1) "message"\n2) "news"\n3) "hello"'
+        client._follow_seconds = 0.1
+        assert list(shown) == []
         assert _run(client, "PING") == ["PONG"]
 
 
@@ -472,6 +468,7 @@ def test_a_lost_connection_is_told_and_made_again(redis: tuple[Redis, Endpoint],
     own = _run(client, "CLIENT ID")[0].removeprefix("(integer) ")
     with engine.connect(admin) as store:
         store.execute_command("CLIENT KILL", "ID", own)
-    with pytest.raises(StatementError, match="closed"):
+    # Its words depend on the moment at which the end of the connection arrives.
+    with pytest.raises(StatementError, match=r"closed|reset|[Bb]roken pipe"):
         _run(client, "SET a 1")
     assert _run(client, "SET a 1") == ["OK"]

@@ -253,7 +253,7 @@ def test_all_engines_of_a_snapshot_are_of_one_moment(box: Sandbox) -> None:
     for name in names:
         bring(box, name)
     sql, keys = (engine_named(name) for name in names)
-    stop = threading.Event()
+    begun, stop = threading.Event(), threading.Event()
     with (
         sql.connect(box.endpoint("postgres")) as one,
         keys.connect(box.endpoint("redis")) as two,
@@ -268,10 +268,12 @@ def test_all_engines_of_a_snapshot_are_of_one_moment(box: Sandbox) -> None:
                 n += 1
                 cursor.execute("insert into moments values (%s)", [n])
                 two.set("moment", n)
+                begun.set()
 
         writer = threading.Thread(target=write)
         writer.start()
         try:
+            assert begun.wait(120)
             box.save_snapshot("one", names)
         finally:
             stop.set()
@@ -332,6 +334,8 @@ def test_data_of_an_engine_that_was_deleted_come_back_under_its_new_passwords(
 )
 def test_replicas_follow_again_after_a_restore(name: str, runtime: str, own_home: Path) -> None:
     box = Sandbox(name="followed")
+    # Who else runs here would take those as soon as an engine of ours has ended, and it is started again.
+    box.prefers_default_ports = False
     bring(box, name, replicas=1, runtime=runtime)
     engine = engine_named(name)
 
@@ -355,7 +359,8 @@ def test_replicas_follow_again_after_a_restore(name: str, runtime: str, own_home
                 return ",".join(row[0] for row in cursor.fetchall())
 
     def until(value: str) -> None:
-        for _ in range(500):
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
             with suppress(Exception):  # it has not arrived yet
                 if read() == value:
                     return

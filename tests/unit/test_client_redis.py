@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -92,21 +93,27 @@ def test_a_plain_value_is_text_where_it_is_text_and_bytes_where_not() -> None:
 
 
 @pytest.fixture
-def served() -> Callable[[bytes], Wire]:
+def served() -> Iterator[Callable[[bytes], Wire]]:
     """A wire to a peer that says the given bytes, one at a time, and hangs up."""
+    speakers = []
 
     def serve(said: bytes) -> Wire:
         listener = socket.create_server(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
 
         def speak() -> None:
-            with listener, listener.accept()[0] as peer:
+            # One that has heard enough hangs up itself.
+            with contextlib.suppress(ConnectionError), listener, listener.accept()[0] as peer:
                 for byte in said:
                     peer.sendall(bytes([byte]))
 
-        threading.Thread(target=speak).start()
-        return Wire("127.0.0.1", listener.getsockname()[1])
+        speakers.append(threading.Thread(target=speak))
+        speakers[-1].start()
+        return Wire("127.0.0.1", port, seconds=60)
 
-    return serve
+    yield serve
+    for speaker in speakers:
+        speaker.join()
 
 
 @pytest.mark.parametrize(

@@ -179,7 +179,7 @@ def test_a_large_script_is_cut_in_time_that_grows_with_its_size(split: object) -
     import time
 
     row = "insert into t values (1, 'it''s; a /* value', \"b\"); -- comment\n"
-    began = time.perf_counter()
+    began = time.process_time()
     statements, _ = split(row * 20_000)  # type: ignore[operator]
     assert len(statements) == 20_000
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 20

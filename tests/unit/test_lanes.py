@@ -41,12 +41,17 @@ def test_no_more_are_under_way_than_keep_the_processors_busy(monkeypatch: pytest
     engines = ("postgres", "redis", "mysql", "gremlin", "cassandra", "mongodb")
     under_way, most = 0, 0
     guard = threading.Lock()
+    as_many = threading.Event()
 
     def work(one: Any, cancel: threading.Event) -> None:
         nonlocal under_way, most
         with guard:
             under_way += 1
             most = max(most, under_way)
+            if under_way == 1 + lanes.BESIDE:
+                as_many.set()
+        # The first wait for as many as there may be; those after them for one that should not come.
+        as_many.wait(60)
         time.sleep(0.01)
         with guard:
             under_way -= 1
@@ -59,10 +64,13 @@ def test_the_lane_with_the_longest_way_to_go_comes_first(monkeypatch: pytest.Mon
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     monkeypatch.setattr(lanes, "BESIDE", 0)
     order: list[str] = []
+    now = 0
+    monkeypatch.setattr(lanes, "time", SimpleNamespace(monotonic=lambda: now))
 
     def work(one: Any, cancel: threading.Event) -> None:
+        nonlocal now
         order.append(one.spec.engine)
-        time.sleep(0.05 if one.spec.engine == "cassandra" else 0.001)
+        now += 50 if one.spec.engine == "cassandra" else 1
 
     lanes.side_by_side([exercise(e, n) for e in ("redis", "cassandra") for n in range(4)], work)
     assert order == ["redis", *["cassandra"] * 4, *["redis"] * 3]

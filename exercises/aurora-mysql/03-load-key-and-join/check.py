@@ -62,7 +62,7 @@ def _tried(ctx):
             password=ctx.learner.password,
             database=DATABASE,
             ssl_disabled=True,
-            read_timeout=10,
+            read_timeout=30,
         )
     except pymysql.err.Error as problem:
         raise Missing(f"Database {DATABASE}") from problem

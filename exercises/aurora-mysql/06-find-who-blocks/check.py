@@ -112,7 +112,7 @@ def _demand(waits):
         raise CannotTell("The sessions do not wait as they should.")
 
 
-def _until(true, seconds=10.0):
+def _until(true, seconds=30.0):
     ends = time.monotonic() + seconds
     while not (found := true()) and time.monotonic() < ends:
         time.sleep(0.02)
@@ -143,7 +143,7 @@ def noted(ctx):
 @check(points=2)
 def blocker_ended(ctx):
     """The session at the root of the chain is gone."""
-    if not _until(lambda: not _alive(ctx, [ctx.given["root"]]), 0.4):
+    if not _until(lambda: not _alive(ctx, [ctx.given["root"]]), 10.0):
         raise Mismatch("The session that blocks the others", expected="ended", found="still connected")
 
 
@@ -155,7 +155,7 @@ def waiting_served(ctx):
     def found():
         return dict(ctx.rows("select productid, pieces from stock where pieces <> %s", [BEFORE]))
 
-    if not _until(lambda: found() == expected, 1.0):
+    if not _until(lambda: found() == expected, 10.0):
         if len(found()) != len(expected):
             what = "The number of products booked out of stock"
             raise Mismatch(what, expected=len(expected), found=len(found()))

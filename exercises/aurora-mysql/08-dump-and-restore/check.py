@@ -78,7 +78,7 @@ def _connected(ctx, database):
             password=ctx.learner.password,
             database=database,
             ssl_disabled=True,
-            read_timeout=10,
+            read_timeout=30,
         )
     except pymysql.err.Error as problem:
         found = str(problem.args[-1])

@@ -89,7 +89,7 @@ def _open(ctx, user, password, *, encrypted=True):
         port=ctx.endpoint.port,
         user=user,
         password=password,
-        read_timeout=10,
+        read_timeout=30,
         **how,
     )
 
@@ -123,7 +123,7 @@ def _opened(ctx, user):
     """A connection of a user over TLS. One that was closed before counts until the server has ended it."""
     import pymysql
 
-    ends = time.monotonic() + 3
+    ends = time.monotonic() + 20
     while True:
         try:
             return _open(ctx, user, PASSWORDS[user])

@@ -8,7 +8,7 @@ from sandbox.grading import Mismatch, Missing, check
 LONGEST = 1000
 # What a string may say of where it leads; who connects there is the check, as the learner.
 KEPT = ("host", "hostaddr", "port", "target_session_attrs", "load_balance_hosts")
-PROMOTION_SECONDS = 15.0
+PROMOTION_SECONDS = 60.0
 
 
 def prepare(ctx):
@@ -61,7 +61,7 @@ def _connected(ctx, name):
             user=ctx.learner.user,
             password=ctx.learner.password,
             dbname=ctx.learner.database,
-            connect_timeout=5,
+            connect_timeout=60,
             options="",
             gssencmode="disable",
         )

@@ -89,7 +89,7 @@ def _scans(ctx):
     """How often PostgreSQL read the table; it learns that from a session at its end."""
     import psycopg2
 
-    database, ends = ctx.on("postgres"), time.monotonic() + 5
+    database, ends = ctx.on("postgres"), time.monotonic() + 60
     gone = "select count(*) = 0 from pg_stat_activity where usename = %s"
     while not database.scalar(gone, [database.learner.user]) and time.monotonic() < ends:
         time.sleep(0.02)

@@ -56,7 +56,7 @@ def _evict(draw, store):
     for name in short:
         store.psetex(name, 1, "gone")
     # Whoever looks for an expired key has it removed, and counted.
-    ends = time.monotonic() + 5
+    ends = time.monotonic() + 60
     while store.exists(*short) and time.monotonic() < ends:
         time.sleep(0.002)
 
@@ -79,17 +79,22 @@ def _be_slow(draw, store):
     store.rpush(keys["LRANGE"], *numbers)
     store.sadd(keys["SMEMBERS"], *numbers)
     store.hset(keys["HGETALL"], mapping=dict.fromkeys(map(str, numbers), 1))
-    store.slowlog_reset()
-    store.config_set("slowlog-log-slower-than", 0)
-    for command, times in ((often, draw.randint(14, 20)), (other, 4), (third, 2)):
-        for _ in range(times):
-            store.execute_command(command, keys[command], *(("0", "-1") if command == "LRANGE" else ()))
-    store.echo("done")
-    store.config_set("slowlog-log-slower-than", -1)
-    micros = Counter()
-    for entry in store.slowlog_get(1000):
-        micros[entry["command"].split()[0].decode().upper()] += entry["duration"]
-    return micros
+    calls = ((often, draw.randint(14, 20)), (other, 4), (third, 2))
+    for _ in range(50):
+        store.slowlog_reset()
+        store.config_set("slowlog-log-slower-than", 0)
+        for command, times in calls:
+            for _ in range(times):
+                store.execute_command(command, keys[command], *(("0", "-1") if command == "LRANGE" else ()))
+        store.echo("done")
+        store.config_set("slowlog-log-slower-than", -1)
+        micros = Counter()
+        for entry in store.slowlog_get(1000):
+            micros[entry["command"].split()[0].decode().upper()] += entry["duration"]
+        # A server that was put aside for a moment has written that down as the time of what it was at.
+        if max(micros, key=micros.get) in SLOW:
+            return micros
+    raise RuntimeError("this machine is too busy to tell what takes the time")
 
 
 def _finding(ctx, field):

@@ -55,7 +55,7 @@ def _connection(ctx, user, password):
         password=password,
         decode_responses=True,
         single_connection_client=True,
-        socket_timeout=5,
+        socket_timeout=60,
         retry=Retry(NoBackoff(), 0),
     )
 

@@ -35,7 +35,7 @@ def prepare(ctx):
 
 def _traces(ctx):
     """The traces of this attempt's queries on readings: id, query and the text of all steps of each."""
-    for _ in range(10):
+    for _ in range(600):
         rows = ctx.rows("SELECT session_id, started_at, duration, parameters FROM system_traces.sessions")
         new = [row for row in rows if row[1] and row[1] >= ctx.given["since"]]
         # A trace is written after the answer was given.

@@ -34,7 +34,7 @@ def prepare(ctx):
     costly, same, careless, *rest = clients
     order = draw.sample([*rest, same], 5)
     command = draw.choice(sorted(WALKS))
-    for _ in range(5):
+    for _ in range(50):
         times = _traffic(store, draw, costly, WALKS[command], order)
         # A server that was put aside for a moment has written that down as the time of some other client.
         if times.pop(costly.address) > 3 * max(times.values()):
@@ -77,7 +77,7 @@ class _Client:
 
         there = ctx.endpoint
         self._connection = redis.Connection(
-            host=there.host, port=there.port, username="shop", password=password, socket_timeout=10
+            host=there.host, port=there.port, username="shop", password=password, socket_timeout=60
         )
         self.name = name
         self.does("CLIENT", "SETNAME", name)

@@ -67,7 +67,7 @@ def _login(ctx, user, password):
         port=ctx.endpoint.port,
         username=user,
         password=password,
-        socket_timeout=5,
+        socket_timeout=60,
         driver_info=None,
         protocol=2,
     )

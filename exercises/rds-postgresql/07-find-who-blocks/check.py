@@ -83,7 +83,7 @@ class _Session:
             select.select([], [self._connection], [], 5)
 
     def _wait(self):
-        ends = time.monotonic() + 10
+        ends = time.monotonic() + 30
         while (state := self._connection.poll()) != 0 and time.monotonic() < ends:
             ways = ([self._connection], []) if state == 1 else ([], [self._connection])
             select.select(*ways, [], 5)
@@ -93,7 +93,7 @@ def _blockers(ctx, session):
     return ctx.scalar("select pg_blocking_pids(%s)", [session.pid])
 
 
-def _until(true, seconds=10.0):
+def _until(true, seconds=30.0):
     ends = time.monotonic() + seconds
     while not (found := true()) and time.monotonic() < ends:
         time.sleep(0.02)
@@ -124,7 +124,7 @@ def noted(ctx):
 @check(points=2)
 def blocker_ended(ctx):
     """The session at the root of the chain is gone."""
-    if not _until(lambda: not _alive(ctx, [ctx.given["root"]]), 0.4):
+    if not _until(lambda: not _alive(ctx, [ctx.given["root"]]), 10.0):
         raise Mismatch("The session that blocks the others", expected="ended", found="still connected")
 
 
@@ -136,7 +136,7 @@ def waiting_served(ctx):
     def found():
         return dict(ctx.rows("select productid, pieces from public.stock where pieces <> %s", [BEFORE]))
 
-    if not _until(lambda: found() == expected, 3.0):
+    if not _until(lambda: found() == expected, 10.0):
         what = "The number of products booked out of stock"
         if len(found()) != len(expected):
             raise Mismatch(what, expected=len(expected), found=len(found()))

@@ -112,7 +112,7 @@ def anna_logs_in(ctx):
                     user="anna",
                     password=PASSWORD,
                     dbname=ctx.learner.database,
-                    connect_timeout=5,
+                    connect_timeout=60,
                 )
                 opened.enter_context(closing(connection))
             except psycopg2.OperationalError as problem:
@@ -130,7 +130,7 @@ def anna_logs_in(ctx):
         raise Mismatch("reporting", expected="cannot log in", found="can log in")
 
 
-def _until(true, seconds=5.0):
+def _until(true, seconds=60.0):
     ends = time.monotonic() + seconds
     while not true() and time.monotonic() < ends:
         time.sleep(0.02)

@@ -56,7 +56,7 @@ def _link(ctx, name):
 def _call(ctx, method, link, body=None, headers=None):
     """Status and content of an HTTP request without keys."""
     parts = urlsplit(link)
-    connection = http.client.HTTPConnection(ctx.endpoint.host, ctx.endpoint.port, timeout=5)
+    connection = http.client.HTTPConnection(ctx.endpoint.host, ctx.endpoint.port, timeout=60)
     try:
         connection.request(method, f"{parts.path}?{parts.query}", body=body, headers=headers or {})
         answer = connection.getresponse()

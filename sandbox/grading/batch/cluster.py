@@ -24,7 +24,7 @@ from sandbox.grading.exercise import Exercise, find, folder_hash
 
 NAME = "dask"
 """Sandboxes of workers are called ``dask-grade-2`` and so on."""
-CONNECT_SECONDS = 15
+CONNECT_SECONDS = 30
 WORKERLESS_SECONDS = 60.0
 """How long a batch goes on without any worker."""
 

@@ -1,6 +1,6 @@
 """The processes below this one: found, counted, ended. Standard library only."""
 # No error may stop the clearing up.
-# ruff: noqa: PTH116, PTH123, PTH208, SIM105
+# ruff: noqa: PTH110, PTH116, PTH123, PTH208, SIM105
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Process:
-    """One line of the process table: seconds of CPU, bytes of resident memory, threads."""
+    """One line of the process table: seconds of CPU, bytes of resident memory, threads. ``ended``: a zombie,
+    or one on its way there, of which the kernel has taken back the memory already."""
 
-    __slots__ = ("cpu", "parent", "pid", "rss", "started", "threads", "zombie")
+    __slots__ = ("cpu", "ended", "parent", "pid", "rss", "started", "threads")
 
     def __init__(self, pid: int, stat: bytes) -> None:
         fields = stat[stat.rindex(b")") + 2 :].split()
         self.pid = pid
-        self.zombie = fields[0] == b"Z"
+        self.ended = fields[0] == b"Z" or fields[20] == b"0"
         self.parent = int(fields[1])
         self.cpu = (int(fields[11]) + int(fields[12])) / TICKS
         self.threads = int(fields[17])
@@ -43,8 +44,8 @@ def processes() -> dict[int, Process]:
 
 
 def descendants(root: int, *, without: int = 0, table: list[Process] | None = None) -> list[Process]:
-    """Everything below a process, zombies left out, and what is below ``without``. Orphans are children of
-    the root: it is their subreaper."""
+    """Everything below a process, what has ended left out, and what is below ``without``. Orphans are
+    children of the root: it is their subreaper."""
     children: dict[int, list[Process]] = {}
     for process in processes().values() if table is None else table:
         children.setdefault(process.parent, []).append(process)
@@ -55,7 +56,7 @@ def descendants(root: int, *, without: int = 0, table: list[Process] | None = No
             if process.pid != without:
                 found.append(process)
                 waiting.append(process.pid)
-    return [process for process in found if not process.zombie]
+    return [process for process in found if not process.ended]
 
 
 def family(root: int) -> list[Process]:
@@ -75,19 +76,22 @@ def family(root: int) -> list[Process]:
     except (OSError, ValueError, IndexError):
         # One ended while we looked; or this kernel has no such lists.
         return descendants(root)
-    return [process for process in found if not process.zombie]
+    return [process for process in found if not process.ended]
 
 
 def proportional(pid: int) -> int | None:
-    """Bytes of memory of a process, shared pages split among those who share them; None when not told."""
+    """Bytes of memory of a process, shared pages split among those who share them; none of one that has
+    ended meanwhile; None when not told."""
     try:
         with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
             for line in file:
                 if line.startswith(b"Pss:"):
                     return int(line.split()[1]) * 1024
+    except ProcessLookupError:
+        return 0
     except OSError:
         pass
-    return None
+    return None if os.path.exists(f"/proc/{pid}") else 0
 
 
 def reap() -> tuple[dict[int, int], bool]:

@@ -51,11 +51,10 @@ class Watch:
         self.began = time.monotonic()
         self.statuses: dict[int, int] = {}
         self.selector = selectors.DefaultSelector()
-        self.open = 0
         for name, fd in streams.items():
             os.set_blocking(fd, False)
             self.selector.register(fd, selectors.EVENT_READ, name)
-            self.open += 1
+        self.others = (leash, bell)
         self.selector.register(leash, selectors.EVENT_READ, "leash")
         self.selector.register(bell, selectors.EVENT_READ, "bell")
 
@@ -84,25 +83,25 @@ class Watch:
 
     def read(self, timeout: float) -> str:
         for key, _ in self.selector.select(timeout):
-            if key.data == "bell":
-                os.read(key.fd, 4096)
-                continue
-            try:
-                data = os.read(key.fd, 65536)
-            except BlockingIOError:
-                continue
-            if key.data == "leash":
-                if not data:
-                    return "cancelled"
-                continue
-            if not data:
-                self.selector.unregister(key.fd)
-                self.open -= 1
-                continue
-            why = self.keep(key.data, data)
+            why = self.take(key)
             if why:
                 return why
         return ""
+
+    def take(self, key: selectors.SelectorKey) -> str:
+        if key.data == "bell":
+            os.read(key.fd, 4096)
+            return ""
+        try:
+            data = os.read(key.fd, 65536)
+        except BlockingIOError:
+            return ""
+        if key.data == "leash":
+            return "" if data else "cancelled"
+        if not data:
+            self.selector.unregister(key.fd)
+            return ""
+        return self.keep(key.data, data)
 
     def keep(self, stream: str, data: bytes) -> str:
         if stream == "results":
@@ -149,10 +148,12 @@ class Watch:
         return least
 
     def drain(self) -> None:
-        """What is still in the pipes once every writer is dead."""
-        until = time.monotonic() + 1
-        while self.open and time.monotonic() < until:
-            if self.read(0.05) == "output":
+        """What is still in the pipes once every writer is dead. It is there already: no clock says when to
+        give up, for on a busy machine this process may stand still just here."""
+        for fd in self.others:
+            self.selector.unregister(fd)
+        while found := self.selector.select(0):
+            if any(self.take(key) for key, _ in found):
                 return
 
     def text(self, *streams: str) -> str:

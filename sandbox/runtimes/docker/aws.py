@@ -28,7 +28,6 @@ class AwsRecipe(Recipe):
     memory_mib = 120
     disk_mib = 40
     order = 60
-    start_seconds = 60.0
     approximation = NATIVE.approximation
     lacks = NATIVE.lacks
 

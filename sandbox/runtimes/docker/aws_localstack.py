@@ -16,7 +16,6 @@ class LocalStackRecipe(AwsRecipe):
     product = "LocalStack 4.14"
     memory_mib = 900
     disk_mib = 200
-    start_seconds = 120.0
     keeps = False
     lacks = NATIVE.lacks | {
         "bucket-replication",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.endpoint import Endpoint
-from sandbox.engines.base import Engine
+from sandbox.engines.base import ASKED_AGAIN_SECONDS, Engine
 from sandbox.events import Sink, silent
 from sandbox.runtimes.docker import classes
 from sandbox.runtimes.docker.recipe import Container, Context, Recipe
@@ -64,6 +64,8 @@ class CassandraRecipe(Recipe):
     lacks = NATIVE.lacks
     replicates = True
     forms_ring = True
+    # A node that comes asks the others for little more than the ring's delay, and ends.
+    unheard = ("Unable to gossip with any peers", "Unable to contact any seeds")
 
     def prepare(self, cache: Path, sink: Sink, *, offline: bool) -> None:
         self._jar(cache, sink, offline=offline)
@@ -74,7 +76,7 @@ class CassandraRecipe(Recipe):
 
     def probe_first(self, engine: Engine, endpoint: Endpoint) -> None:
         try:
-            engine.probe(endpoint)
+            engine.probe(endpoint, seconds=ASKED_AGAIN_SECONDS)
         except Exception as problem:
             # A quorum is asked for the password of the administrator's role, whatever is configured.
             if "Cannot achieve consistency level" not in str(problem):

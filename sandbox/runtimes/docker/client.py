@@ -20,7 +20,7 @@ ROOT_LABEL = "sandbox.root"
 SEAT_LABEL = "sandbox.seat"
 MADE_LABEL = "sandbox.made"
 """A hash of what a container is made of (:func:`sandbox.runtimes.docker.compose.made_of`)."""
-SECONDS = 60
+SECONDS = 120
 
 
 def host() -> str:

@@ -23,7 +23,7 @@ from sandbox.runtimes.native.installs import publish
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
-SECONDS = 60
+SECONDS = 180
 _PLACE = "/tmp/sandbox-programs"  # noqa: S108 - in a container of its own
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64", "AMD64": "amd64"}
 # The loader lists what a program is linked to instead of starting it; it is one of them itself.

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from sandbox.endpoint import Endpoint
-from sandbox.engines.base import Credentials, Engine
+from sandbox.engines.base import ASKED_AGAIN_SECONDS, Credentials, Engine
 from sandbox.events import Sink
 from sandbox.runtimes.base import Facts
 from sandbox.state import kind_of
@@ -92,6 +92,9 @@ class Recipe(Facts, ABC):
     replica's data hold nothing but what its primary has."""
     entrypoint: ClassVar[tuple[str, ...]] = ("docker-entrypoint.sh",)
     """The image's own."""
+    unheard: ClassVar[tuple[str, ...]] = ()
+    """Words of a replica that ended because nobody answered it in time: on a busy machine the others may
+    stand still for longer than it waits."""
     stop_seconds: ClassVar[int] = 20
     """How long a clean stop may take before SIGKILL."""
     start_seconds: ClassVar[float] = 180.0
@@ -103,7 +106,7 @@ class Recipe(Facts, ABC):
     def probe_first(self, engine: Engine, endpoint: Endpoint) -> None:
         """As the engine's own probe, for the first node of a ring whose others may not run yet: being told
         that too few of them do is an answer."""
-        engine.probe(endpoint)
+        engine.probe(endpoint, seconds=ASKED_AGAIN_SECONDS)
 
     @property
     def kind(self) -> str:

@@ -25,7 +25,6 @@ class RedisRecipe(Recipe):
     # Its files are not those of this machine, and its rules of access know no databases.
     lacks = frozenset({"attempts-apart", "shared-files"})
     replicates = True
-    start_seconds = 60.0
 
     def container(self, context: Context) -> Container:
         digest = hashlib.sha256(context.credentials.admin.encode()).hexdigest()

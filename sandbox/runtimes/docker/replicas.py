@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from dataclasses import replace
 from string import Template
 from typing import TYPE_CHECKING, Any
 
+from sandbox.endpoint import Endpoint
 from sandbox.engines.registry import engine as engine_named
 from sandbox.errors import EnvironmentRefusedError
 from sandbox.events import Sink, Warned, silent
@@ -15,7 +17,7 @@ from sandbox.runtimes.base import Started
 from sandbox.runtimes.clock import Clock
 from sandbox.runtimes.docker import compose
 from sandbox.runtimes.docker.client import client, refusals
-from sandbox.runtimes.docker.recipe import recipe
+from sandbox.runtimes.docker.recipe import Recipe, recipe
 from sandbox.state import Seat
 
 if TYPE_CHECKING:
@@ -51,9 +53,8 @@ def start(runtime: DockerRuntime, seat: Seat, primary: Seat, sink: Sink) -> Star
         container = runtime.create(seat, found, wish)
         join(seat, container)
     try:
-        runtime.launch(seat, found, container, clock)
         here = runtime.endpoint(engine, seat)
-        runtime.await_answers(engine, found, seat, container, [here], clock)
+        _launch(runtime, seat, found, container, here, clock)
         with clock.phase("follow"):
             # Its primary as it is seen from the network that both are in.
             inside = replace(source, host=seat.engine, port=found.port)
@@ -69,6 +70,23 @@ def start(runtime: DockerRuntime, seat: Seat, primary: Seat, sink: Sink) -> Star
     seat.record.follows = source.port
     seat.record.version, seat.record.product = primary.record.version, primary.record.product
     return Started(seat.name, runtime.pid(container), clock.seconds, clock.phases, {})
+
+
+def _launch(
+    runtime: DockerRuntime, seat: Seat, found: Recipe, container: Container, here: Endpoint, clock: Clock
+) -> None:
+    """Start it until it answers; anew when it ended only because nobody answered it in time."""
+    limit = time.monotonic() + found.start_seconds
+    while True:
+        try:
+            runtime.launch(seat, found, container, clock)
+            runtime.await_answers(engine_named(seat.engine), found, seat, container, [here], clock)
+        except EnvironmentRefusedError as error:
+            unheard = error.code == "engine-died" and any(words in error.detail for words in found.unheard)
+            if not unheard or time.monotonic() > limit:
+                raise
+        else:
+            return
 
 
 def is_copy(runtime: DockerRuntime, seat: Seat) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox.endpoint import Endpoint
-from sandbox.engines.base import Credentials, Engine
+from sandbox.engines.base import ASKED_AGAIN_SECONDS, Credentials, Engine
 from sandbox.engines.registry import engine as engine_named
 from sandbox.errors import EnvironmentRefusedError, SandboxError
 from sandbox.events import Sink
@@ -22,7 +22,7 @@ from sandbox.runtimes import ready
 from sandbox.runtimes.base import Observed, Started
 from sandbox.runtimes.clock import Clock
 from sandbox.runtimes.docker import compose, forward, images, replicas, restart
-from sandbox.runtimes.docker.client import client, refusals
+from sandbox.runtimes.docker.client import SECONDS, client, refusals
 from sandbox.runtimes.docker.memory import memory as measured
 from sandbox.runtimes.docker.recipe import Container as Wish
 from sandbox.runtimes.docker.recipe import Content, Context, Recipe, as_bytes, recipe
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 LOOK_EVERY = 0.3
 """Seconds between two questions whether a container lives."""
+END_SECONDS = 30.0
+"""How long one that does not answer any more is waited for."""
 LAST_LINES = 20
 _RUNNING = ("running", "restarting", "paused")
 
@@ -172,7 +174,7 @@ class DockerRuntime:
                     rows = engine.load(new, dataset, sink)
                 seat.data.mkdir(parents=True, exist_ok=True)
         except BaseException as problem:
-            died = None if isinstance(problem, SandboxError) else self._ended(found, seat, container)
+            died = None if isinstance(problem, SandboxError) else self._ended(engine, found, seat, container)
             self.keep_log(seat, container)
             self.remove(seat, volumes=fresh)
             if died is not None:
@@ -196,10 +198,23 @@ class DockerRuntime:
         self.start(seat, dataset, sink, offline=offline, save=save)
         self.stop(seat, sink)
 
-    def _ended(self, found: Recipe, seat: Seat, container: Container) -> SandboxError | None:
-        """Why a container does not run any more, if so: better than what a driver says of that."""
-        container.reload()
-        return None if container.status in _RUNNING else _died(found, seat, container)
+    def _ended(self, engine: Engine, found: Recipe, seat: Seat, container: Container) -> SandboxError | None:
+        """Why a container does not run any more, if so: better than what a driver says of that. One that
+        gives no answer is waited for, since the driver knows of its end before the Docker engine does."""
+        limit = time.monotonic() + END_SECONDS
+        while not self.cancelled.is_set():
+            container.reload()
+            if container.status not in _RUNNING:
+                return _died(found, seat, container)
+            if time.monotonic() > limit:
+                break
+            try:
+                engine.probe(self.endpoint(engine, seat), seconds=ASKED_AGAIN_SECONDS)
+            except Exception:  # noqa: BLE001 - of any driver
+                time.sleep(LOOK_EVERY)
+            else:
+                break
+        return None
 
     def pid(self, container: Container) -> int:
         """The process id of a container's first process, on the machine that it runs on."""
@@ -364,7 +379,7 @@ class DockerRuntime:
             return False
         with refusals(f"{seat.name} cannot be killed"):
             found.kill("SIGKILL")
-            found.wait(timeout=10)
+            found.wait(timeout=SECONDS)
         return True
 
     def clear(self, seat: Seat) -> None:

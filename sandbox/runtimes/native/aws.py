@@ -39,8 +39,6 @@ class AwsRecipe(Recipe):
     memory_mib = 90
     disk_mib = 420
     order = 60
-    stop_seconds = 20.0
-    start_seconds = 60.0
     approximation = (
         "MiniStack imitates the interfaces of AWS: no limits of throughput, no delays, one machine."
     )

@@ -42,7 +42,6 @@ class GremlinRecipe(Recipe):
     memory_mib = 110
     disk_mib = 65
     order = 30
-    stop_seconds = 15.0
     lacks = frozenset({"durability", "transactions", "sessions", "groovy", "opencypher", "sparql"})
 
     def install(self, cache: Path, sink: Sink, *, offline: bool) -> Installed:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sandbox.endpoint import Endpoint
@@ -69,9 +70,17 @@ class Launch:
     def wait(self, endpoints: Sequence[Endpoint], phase: str = "start") -> None:
         """Until the driver has had a real query answered twice, at any of the endpoints (they differ in
         their passwords); an error at once when the process ends."""
-        limit = time.monotonic() + self.recipe.start_seconds
         with self.clock.phase(phase):
-            ready.await_answers(self.engine, endpoints, lambda problem: self._look(limit, problem))
+            self.await_answers(endpoints)
+
+    def await_answers(self, endpoints: Sequence[Endpoint], times: int = 2) -> None:
+        """The same without a phase, and until so many queries were answered."""
+        limit = time.monotonic() + self.recipe.start_seconds
+        look = partial(self._look, limit)
+        ready.await_answers(self.engine, endpoints, look, times=times)
+        running = process.read_record(self.record)
+        if running is not None and not process.listens(running, endpoints[0].port):
+            raise self._stranger()
 
     def _look(self, limit: float, problem: str) -> None:
         if self.cancelled.is_set():
@@ -81,6 +90,16 @@ class Launch:
             raise self._died(code)
         if time.monotonic() > limit:
             raise ready.silent(self.recipe, problem, process.tail(self.log, LAST_LINES))
+
+    def _stranger(self) -> EnvironmentRefusedError:
+        """Until they have got their own, engines of all sandboxes have the passwords of one golden copy: an
+        answer may be another's, who was quicker to take the port."""
+        port, name = self.context.ports["main"], self.engine.name
+        return EnvironmentRefusedError(
+            f"{self.recipe.product} did not get port {port}: it is held by {ports.holder(port)}.",
+            code="port-lost",
+            actions=[f"sandbox up {name}"],
+        )
 
     def _died(self, code: int) -> EnvironmentRefusedError:
         how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"

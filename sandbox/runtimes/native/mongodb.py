@@ -28,7 +28,6 @@ class MongodbRecipe(Recipe):
     memory_mib = 60
     disk_mib = 25
     order = 40
-    stop_seconds = 10.0
     approximation = (
         "mongo-java-server stands in for MongoDB: the same protocol and most of its queries, but no"
         " transactions, views, validators, change streams or explain, and indexes that speed nothing up."

@@ -191,9 +191,6 @@ class MySqlRecipe(Recipe):
             "vector",
         }
     )
-    stop_seconds = 20.0
-    settle_seconds = 60.0
-    start_seconds = 60.0
     replicates = True
     copied_at_rest = True
 

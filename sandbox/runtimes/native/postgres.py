@@ -82,8 +82,6 @@ class PostgresRecipe(Recipe):
     stop_signal = signal.SIGINT
     # Clients are thrown out and nothing is written; but shared memory is given back.
     abort_signal = signal.SIGQUIT
-    settle_seconds = 60.0
-    start_seconds = 60.0
     replicates = True
     spreads = ("base",)
 

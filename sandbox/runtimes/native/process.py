@@ -30,8 +30,9 @@ pip, java) carry it, and a ``down`` after a ``kill -9`` of ``up`` finds them."""
 _MARKS: list[str] = []
 
 LESSER_USER = "nobody"
-_END_SECONDS = 5.0
-"""How long a process that is ending is waited for: the kernel takes back its memory first."""
+_END_SECONDS = 30.0
+"""How long a process that is ending is waited for: the kernel takes back its memory first, and a busy machine
+takes its time for that."""
 
 # The shell writes its own /proc/self/stat line to the record (its standard input, opened for writing)
 # and then becomes the engine: same pid, same start time.
@@ -57,7 +58,11 @@ class Process:
         while it still accepts connections, for the kernel closes those before the port."""
         limit = time.monotonic() + _END_SECONDS
         while self.alive():
-            if not _ending(self.pid) or time.monotonic() > limit:
+            found = _stat(self.pid)
+            if found is None:
+                # Just now.
+                return False
+            if not (found[4] & _EXITING or _killed(self.pid)) or time.monotonic() > limit:
                 return True
             time.sleep(0.002)
         return False
@@ -141,10 +146,14 @@ def _threads(pid: int) -> int:
         return 0
 
 
-def _ending(pid: int) -> bool:
-    """Whether its first thread is on its way out."""
-    found = _stat(pid)
-    return found is not None and bool(found[4] & _EXITING)
+def _killed(pid: int) -> bool:
+    """Whether it will be on its way out as soon as it has a processor: a SIGKILL waits for its first thread
+    (SigPnd of proc_pid_status(5))."""
+    try:
+        _, _, pending = _content(f"/proc/{pid}/status").partition(b"SigPnd:")
+        return bool(int(pending.split(maxsplit=1)[0], 16) >> (signal.SIGKILL - 1) & 1)
+    except (OSError, IndexError, ValueError):
+        return False
 
 
 def read_record(path: Path) -> Process | None:
@@ -324,6 +333,43 @@ def family(process: Process) -> list[int]:
     return ordered
 
 
+def listens(process: Process, port: int) -> bool:
+    """Whether the process or one of its family listens on a port that somebody listens on. True also where
+    we may not look."""
+    sockets = _listening(port)
+    if not sockets:
+        return True
+    for pid in family(process):
+        folder = f"/proc/{pid}/fd"
+        try:
+            descriptors = os.listdir(folder)  # noqa: PTH208
+        except PermissionError:
+            return True
+        except OSError:
+            continue  # gone meanwhile
+        for descriptor in descriptors:
+            with contextlib.suppress(OSError):
+                if os.readlink(f"{folder}/{descriptor}") in sockets:  # noqa: PTH115
+                    return True
+    return False
+
+
+_LISTEN = "0A"
+
+
+def _listening(port: int) -> set[str]:
+    """The sockets that listen on a port, as links of descriptors name them: fields 2, 4 and 10 of
+    /proc/net/tcp (proc_pid_net(5)), where a JVM's are in the table of version 6."""
+    found = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(OSError):
+            for line in _content(table).decode().splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == _LISTEN and int(fields[1].rpartition(":")[2], 16) == port:
+                    found.add(f"socket:[{fields[9]}]")
+    return found
+
+
 def strays(mark: str) -> list[Process]:
     """Processes with our mark in their environment, whatever became of their records."""
     wanted = f"{MARK}={mark}".encode()
@@ -354,6 +400,12 @@ def at_work(process: Process) -> bool:
     return False
 
 
+def is_child(pid: int) -> bool:
+    """Whether it is a process that we began, and is not wholly gone."""
+    found = _stat(pid)
+    return found is not None and found[2] == os.getpid() and Process(pid, found[0]).alive()
+
+
 def stands(pid: int) -> bool:
     """Whether all threads of a process are stopped, or it is gone."""
     try:
@@ -382,7 +434,7 @@ def memory(process: Process) -> int | None:
 def stop(process: Process, *, how: int = signal.SIGTERM, seconds: float = 20.0) -> bool:
     """End a process and its family: politely, then with SIGKILL. True when it went by itself in time.
 
-    Raises BugError when something survives SIGKILL for five seconds."""
+    Raises BugError when something survives SIGKILL for half a minute."""
     members = [Process(pid, stat[0]) for pid in family(process) if (stat := _stat(pid))]
     if not members:
         return True
@@ -394,7 +446,7 @@ def stop(process: Process, *, how: int = signal.SIGTERM, seconds: float = 20.0) 
             if member.alive():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(member.pid, signal.SIGKILL)
-        if not _gone(members, 5.0):
+        if not _gone(members, _END_SECONDS):
             left = ", ".join(str(m.pid) for m in members if m.alive())
             raise BugError(f"Processes {left} did not end, not even with SIGKILL.", code="process-stays")
     return clean

@@ -97,11 +97,11 @@ class Recipe(Facts, ABC):
     """What asks the engine to stop cleanly."""
     abort_signal: ClassVar[int] = signal.SIGKILL
     """What ends it at once when its data are not needed any more."""
-    stop_seconds: ClassVar[float] = 20.0
-    """How long a clean stop may take before SIGKILL."""
+    stop_seconds: ClassVar[float] = 60.0
+    """How long a clean stop may take before SIGKILL, which loses what an engine saves when it stops."""
     settle_seconds: ClassVar[float] = 180.0
     """The same at the end of a golden build, when a JVM also writes its class-data archive."""
-    start_seconds: ClassVar[float] = 120.0
+    start_seconds: ClassVar[float] = 300.0
     """How long the probe may go on failing before the start counts as failed."""
 
     @abstractmethod

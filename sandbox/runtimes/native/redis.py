@@ -43,8 +43,6 @@ class RedisRecipe(Recipe):
     order = 80
     empty_is_fast = True
     replicates = True
-    stop_seconds = 10.0
-    start_seconds = 60.0
 
     def install(self, cache: Path, sink: Sink, *, offline: bool) -> Installed:
         root = install("redis", cache, _UNPACK, sink=sink, offline=offline)

@@ -140,7 +140,7 @@ class NativeRuntime:
             if made:
                 with clock.phase("secure"):
                     engine.secure(first, new, seat.credentials)
-                    engine.probe(new)
+                    launch.await_answers([new], times=1)
                 if rows and golden.unchecked(made) and not golden.settle(made, engine.counts(new), made.rows):
                     raise self._incomplete(seat, found)
                 seat.record.golden = ""

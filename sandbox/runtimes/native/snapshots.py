@@ -37,8 +37,9 @@ if TYPE_CHECKING:
     from sandbox.runtimes.native.runtime import NativeRuntime
     from sandbox.state import Seat
 
-STILL_SECONDS = 5.0
-"""How long it may take until all threads of an engine stand: as long as a write that is under way."""
+STILL_SECONDS = 30.0
+"""How long it may take until all threads of an engine stand: as long as a write that is under way, and until
+each has had a processor once more."""
 
 # Reads process numbers and has all of them go on when its input ends: when we say so, or are killed.
 _GUARD = 'all=; while read -r one; do all="$all $one"; done; [ -z "$all" ] || kill -CONT $all 2>/dev/null'

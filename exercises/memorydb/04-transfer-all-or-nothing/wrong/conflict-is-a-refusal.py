@@ -10,7 +10,7 @@ store = redis.Redis.from_url(os.environ["REDIS_URL"], decode_responses=True)
 def risk_says_ok(transfer):
     """Ask the risk department, and wait for its answer."""
     store.rpush("risk:asked", transfer["id"])
-    _, answer = store.blpop(f"risk:answer:{transfer['id']}", timeout=10)
+    _, answer = store.blpop(f"risk:answer:{transfer['id']}", timeout=30)
     return answer == "ok"
 
 
