@@ -13,7 +13,7 @@ READS = (
 FORGET = "truncate table performance_schema.table_io_waits_summary_by_table"
 # A wrong answer that does not wait must be wrong on a quick machine, too, and on one where it stands still.
 # In MariaDB a trigger makes the replica late; MySQL runs none there, and can be late by whole seconds.
-BEHIND = 5
+BEHIND = 2
 
 
 def prepare(ctx):

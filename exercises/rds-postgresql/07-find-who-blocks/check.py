@@ -124,7 +124,7 @@ def noted(ctx):
 @check(points=2)
 def blocker_ended(ctx):
     """The session at the root of the chain is gone."""
-    if not _until(lambda: not _alive(ctx, [ctx.given["root"]]), 10.0):
+    if not _until(lambda: not _alive(ctx, [ctx.given["root"]]), 3.0):
         raise Mismatch("The session that blocks the others", expected="ended", found="still connected")
 
 
@@ -136,7 +136,7 @@ def waiting_served(ctx):
     def found():
         return dict(ctx.rows("select productid, pieces from public.stock where pieces <> %s", [BEFORE]))
 
-    if not _until(lambda: found() == expected, 10.0):
+    if not _until(lambda: found() == expected, 4.0):
         what = "The number of products booked out of stock"
         if len(found()) != len(expected):
             raise Mismatch(what, expected=len(expected), found=len(found()))
