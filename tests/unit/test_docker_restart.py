@@ -6,12 +6,13 @@ import os
 import shutil
 import signal
 import subprocess
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from sandbox.runtimes.docker import restart, snapshots
+from sandbox.runtimes.docker import mysql, restart, snapshots
 
 SECONDS = 60
 Begin = Callable[..., "subprocess.Popen[str]"]
@@ -183,3 +184,36 @@ def test_cleaning_behind_a_restore_leaves_what_the_next_one_stages(volume: Path)
     assert run(snapshots.CLEAN_BEHIND, volume) == 0
     assert not (volume / ".sandbox-before-one").exists()
     assert read(volume / ".sandbox-new") == NEW
+
+
+def test_what_a_server_makes_anew_is_left_out_of_a_saved_volume(tmp_path: Path) -> None:
+    large = os.urandom(3 << 20)
+    write(
+        tmp_path / "volume", {"data/a": "a", "data/ibtmp1": "temporary", "data/#innodb_redo/#ib_redo7": "log"}
+    )
+    write(tmp_path / "volume", {"data/#innodb_redo/#ib_redo8_tmp": "spare"})
+    (tmp_path / "volume/data/large").write_bytes(large)
+    (tmp_path / "volume/data/empty").write_bytes(bytes(5 << 20))
+    (tmp_path / "volume/data/link").symlink_to("a")
+    whole, saved = tmp_path / "whole.tar", tmp_path / "saved.tar"
+    with tarfile.open(whole, "w") as tar:
+        tar.add(tmp_path / "volume", ".sandbox-new")
+    content = whole.read_bytes()
+    pieces = [content[at : at + 700_001] for at in range(0, len(content), 700_001)]
+    snapshots.write_tar(saved, pieces, mysql.RECIPE.passing)
+    (tmp_path / "restored").mkdir()
+    subprocess.run(["tar", "xf", str(saved), "-C", str(tmp_path / "restored")], check=True)
+    restored = tmp_path / "restored/.sandbox-new/data"
+    names = sorted(str(p.relative_to(restored)) for p in restored.rglob("*"))
+    assert names == ["#innodb_redo", "#innodb_redo/#ib_redo7", "a", "empty", "large", "link"]
+    assert (restored / "large").read_bytes() == large
+    assert (restored / "empty").read_bytes() == bytes(5 << 20)
+    assert saved.stat().st_blocks * 512 < 6 << 20, "what is empty takes room"
+
+
+def test_cleaning_leaves_what_is_no_data(volume: Path) -> None:
+    write(volume / ".sandbox-kept", {"compiled": "x"})
+    assert run(snapshots.SWAP, volume) == 0
+    assert run(snapshots.CLEAN, volume) == 0
+    assert read(volume) == NEW
+    assert [p.name for p in volume.iterdir() if p.name.startswith(".sandbox-")] == [".sandbox-kept"]

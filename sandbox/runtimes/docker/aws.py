@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from sandbox.errors import SandboxError
 from sandbox.events import Sink
-from sandbox.runtimes.docker.recipe import Container, Context, Recipe
+from sandbox.runtimes.docker.recipe import KEPT, Container, Context, Recipe
 from sandbox.runtimes.native.artifacts import this_platform
 from sandbox.runtimes.native.aws import RECIPE as NATIVE
 from sandbox.runtimes.native.aws import SOURCES, settings, sources
@@ -30,6 +31,7 @@ class AwsRecipe(Recipe):
     order = 60
     approximation = NATIVE.approximation
     lacks = NATIVE.lacks
+    passing = re.compile(rf"/{re.escape(KEPT)}(/|$)")
 
     def prepare(self, cache: Path, sink: Sink, *, offline: bool) -> None:
         if _has_cli():
@@ -51,7 +53,7 @@ class AwsRecipe(Recipe):
             # As natively; and where its user may write, so that only the first start compiles.
             "PYTHONOPTIMIZE": "",
             "PYTHONDONTWRITEBYTECODE": "",
-            "PYTHONPYCACHEPREFIX": f"{DATA}/pycache",
+            "PYTHONPYCACHEPREFIX": f"{DATA}/{KEPT}",
             **context.options,
         }
         # MiniStack itself lies in the image's working folder, what it needs where its Python looks.

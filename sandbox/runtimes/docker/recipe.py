@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -45,6 +46,9 @@ class Context:
     number: int = 0
     ring: bool = False
 
+
+KEPT = ".sandbox-kept"
+"""A folder of a volume that no snapshot replaces: it holds what is no data."""
 
 Content = str | bytes | Callable[[], str | bytes]
 
@@ -95,6 +99,9 @@ class Recipe(Facts, ABC):
     unheard: ClassVar[tuple[str, ...]] = ()
     """Words of a replica that ended because nobody answered it in time: on a busy machine the others may
     stand still for longer than it waits."""
+    passing: ClassVar[re.Pattern[str] | None] = None
+    """Which files on its volumes the server makes anew when it needs them, so that no copy has to have them;
+    by the ends of their paths."""
     stop_seconds: ClassVar[int] = 20
     """How long a clean stop may take before SIGKILL."""
     start_seconds: ClassVar[float] = 180.0

@@ -8,6 +8,7 @@ does not run, in its container if that waits for it (:mod:`sandbox.runtimes.dock
     <volume>/.sandbox-new             what is staged; while it takes its place .sandbox-moving
     <volume>/.sandbox-before-<name>   what a swap replaced; on its way back .sandbox-back
     <volume>/.sandbox-dropped-<name>  what that replaced
+    <volume>/.sandbox-kept            what stays: it is no data
 
     <engine>/volumes.staging          the name of the restore for which the first of these is being filled,
     <engine>/volumes.restored         or is whole,
@@ -18,20 +19,22 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import secrets
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sandbox.engines.registry import engine as engine_named
 from sandbox.errors import EnvironmentRefusedError
 from sandbox.runtimes.docker import compose, restart
 from sandbox.runtimes.docker.client import client, refusals
-from sandbox.runtimes.docker.recipe import recipe
+from sandbox.runtimes.docker.recipe import KEPT, recipe
 from sandbox.runtimes.snapshots import RESTORED, restored_passwords, restored_path, write_passwords
 from sandbox.state import write_atomic
 
@@ -94,9 +97,13 @@ SWAP_BACK = f"""\
   fi
 done
 """
-CLEAN = """\
+CLEAN = f"""\
 shift
-for at; do rm -rf "$at"/.sandbox-*; done
+for at; do
+  for each in "$at"/.sandbox-*; do
+    [ "$each" = "$at/{KEPT}" ] || rm -rf "$each"
+  done
+done
 """
 # Others may be staged meanwhile.
 CLEAN_BEHIND = """\
@@ -165,15 +172,53 @@ class _Archive(io.FileIO):
         return super().read(size if size is None or size < 0 else _CHUNK) or b""
 
 
-def _write(path: Path, chunks: Iterable[bytes]) -> None:
-    """Write a file, without room on the disk for what is empty in it: of MySQL's files most."""
-    with path.open("wb") as file:
-        for chunk in chunks:
-            if chunk == _ZEROS[: len(chunk)]:
-                file.seek(len(chunk), os.SEEK_CUR)
-            else:
+class _Chunks(io.RawIOBase):
+    """What comes in pieces, as a file."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks, self._rest = iter(chunks), memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        self._rest = self._rest or memoryview(next(self._chunks, b""))
+        taken = min(len(buffer), len(self._rest))
+        buffer[:taken], self._rest = self._rest[:taken], self._rest[taken:]
+        return taken
+
+
+class _Sparse(io.FileIO):
+    """A file without room on the disk for what is empty in it: of MySQL's files most."""
+
+    def write(self, data: Any, /) -> int:
+        if data == _ZEROS[: len(data)]:
+            self.seek(len(data), os.SEEK_CUR)
+            return len(data)
+        return super().write(data) or 0
+
+    def close(self) -> None:
+        if not self.closed:
+            self.truncate()
+        super().close()
+
+
+def write_tar(path: Path, chunks: Iterable[bytes], passing: re.Pattern[str] | None) -> None:
+    """Write a tar that comes in pieces to a file, without files that no copy needs."""
+    with _Sparse(path, "w") as file:
+        if passing is None:
+            for chunk in chunks:
                 file.write(chunk)
-        file.truncate()
+            return
+        reader = io.BufferedReader(_Chunks(chunks), _CHUNK)
+        with (
+            tarfile.open(fileobj=reader, mode="r|", bufsize=_CHUNK) as old,
+            tarfile.open(fileobj=file, mode="w") as new,
+        ):
+            new.copybufsize = _CHUNK  # type: ignore[attr-defined]
+            for member in old:
+                if not passing.search(member.name):
+                    new.addfile(member, old.extractfile(member) if member.isreg() else None)
 
 
 class DockerKeeper:
@@ -220,7 +265,7 @@ class DockerKeeper:
             for key in compose.volume_keys(seat):
                 # So that it is what the tar begins with.
                 chunks, _ = container.get_archive(f"{_PLACE}/{key}/{_NEW}", chunk_size=_CHUNK)
-                _write(folder / f"{key}.tar", chunks)
+                write_tar(folder / f"{key}.tar", chunks, recipe(seat.kind).passing)
         return sum(path.stat().st_blocks * 512 for path in folder.iterdir())
 
     def stage(self, seat: Seat, folder: Path) -> None:
