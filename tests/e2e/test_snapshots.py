@@ -297,6 +297,17 @@ def test_commands_that_are_killed_leave_nothing_in_docker_and_its_engines_go_on(
         assert up.code == 0, up.err
         assert value(run) == "saved", place
     assert run("snapshot", "restore", "one").code == 0
+    # Through a container of its own.
+    killed_in("get_archive", ["snapshot", "save", "two"], within=container, first=IN_TURN)
+    await_that(lambda: value(run) == "saved", "its guard has it go on")
+    assert run("snapshot", "save", "two").code == 0
+    put(run, "current")
+    assert run("down").code == 0
+    killed_in("exec_run", ["snapshot", "restore", "one"], within=container, first=IN_TURN)
+    up = run("up", "redis")
+    assert up.code == 0, up.err
+    assert value(run) == "saved"
+    assert run("down").code == 0
     killed_in("put_archive", ["snapshot", "restore", "one"], within=container, first=IN_TURN)
     # That no volume and no container is left is what the home's own fixture looks at.
     assert run("down", "--delete").code == 0

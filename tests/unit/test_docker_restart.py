@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import subprocess
+import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -25,14 +27,22 @@ def begin(tmp_path: Path) -> Begin:
     script.write_text(restart.START.replace("/tmp/", f"{tmp_path}/"))
 
     def begun(program: str) -> subprocess.Popen[str]:
-        words = ["sh", str(script), shutil.which("python3") or "python3", "-uc", program]
-        return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=tmp_path)
+        words = ["sh", str(script), sys.executable, "-uc", program]
+        # In a container none is ignored; under `nohup` and in the background of a shell they are, and a shell
+        # that begins so hears nothing of them.
+        before = {each: signal.signal(each, signal.SIG_DFL) for each in (signal.SIGINT, signal.SIGQUIT)}
+        try:
+            return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=tmp_path)
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
 
     return begun
 
 
 def line(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
+    assert select.select([process.stdout], [], [], SECONDS)[0], "it says nothing"
     return process.stdout.readline().strip()
 
 

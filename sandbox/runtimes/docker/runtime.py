@@ -22,7 +22,7 @@ from sandbox.runtimes import ready
 from sandbox.runtimes.base import Observed, Started
 from sandbox.runtimes.clock import Clock
 from sandbox.runtimes.docker import compose, forward, images, replicas, restart
-from sandbox.runtimes.docker.client import SECONDS, client, refusals
+from sandbox.runtimes.docker.client import ROOT_LABEL, SEAT_LABEL, SECONDS, client, refusals
 from sandbox.runtimes.docker.memory import memory as measured
 from sandbox.runtimes.docker.recipe import Container as Wish
 from sandbox.runtimes.docker.recipe import Content, Context, Recipe, as_bytes, recipe
@@ -86,6 +86,13 @@ class DockerRuntime:
             if isinstance(error.__cause__, NotFound):
                 return None
             raise
+
+    def helpers(self, seat: Seat) -> list[Container]:
+        """Containers through which a command that was killed reached the seat's volumes."""
+        mine = {"label": [f"{ROOT_LABEL}={seat.root}", f"{SEAT_LABEL}={seat.name}"]}
+        with refusals(f"containers of {seat.name} cannot be listed"):
+            found = client().containers.list(all=True, filters=mine, ignore_removed=True)
+        return [each for each in found if each.name != compose.container_name(seat)]
 
     def observe(self, seat: Seat, *, memory: bool = True) -> Observed:
         """Whether the engine's container runs, and what it takes."""
@@ -399,6 +406,9 @@ class DockerRuntime:
             if found is not None:
                 with suppress(NotFound):
                     found.remove(force=True, v=True)
+            for helper in self.helpers(seat) if volumes else ():
+                with suppress(NotFound):
+                    helper.remove(force=True, v=True)
             for name in compose.volume_names(seat) if volumes else ():
                 with suppress(NotFound):
                     client().volumes.get(name).remove(force=True)

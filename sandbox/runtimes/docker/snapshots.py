@@ -300,9 +300,12 @@ class DockerKeeper:
         """Nothing is kept."""
 
     def left_over(self, seat: Seat) -> bool:
-        return any(_file(seat, kind).exists() for kind in _KINDS)
+        return any(_file(seat, kind).exists() for kind in _KINDS) or bool(self.runtime.helpers(seat))
 
     def forget(self, seat: Seat) -> None:
+        for helper in self.runtime.helpers(seat):
+            with refusals(f"a container of {seat.name} cannot be removed"):
+                helper.remove(force=True, v=True)
         running = self._running(seat)
         if running is not None and _file(seat, "before").exists():
             with refusals(f"what {seat.name} had before a restore"):
