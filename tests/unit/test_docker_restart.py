@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,10 +21,11 @@ Begin = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
-def begin(tmp_path: Path) -> Begin:
+def begin(tmp_path: Path) -> Iterator[Begin]:
     """Begin the script that starts an engine, with a Python program in the engine's place."""
     script = tmp_path / "start.sh"
     script.write_text(restart.START.replace("/tmp/", f"{tmp_path}/"))
+    all_begun: list[subprocess.Popen[str]] = []
 
     def begun(program: str) -> subprocess.Popen[str]:
         words = ["sh", str(script), sys.executable, "-uc", program]
@@ -32,12 +33,17 @@ def begin(tmp_path: Path) -> Begin:
         # that begins so hears nothing of them.
         before = {each: signal.signal(each, signal.SIG_DFL) for each in (signal.SIGINT, signal.SIGQUIT)}
         try:
-            return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=tmp_path)
+            process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=tmp_path)
         finally:
             for each, handler in before.items():
                 signal.signal(each, handler)
+        all_begun.append(process)
+        return process
 
-    return begun
+    yield begun
+    for process in all_begun:
+        with process:
+            process.kill()
 
 
 def line(process: subprocess.Popen[str]) -> str:
