@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-import select
 import shutil
 import signal
 import subprocess
 import sys
 import tarfile
+import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -22,18 +24,19 @@ Begin = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def begin(tmp_path: Path) -> Iterator[Begin]:
-    """Begin the script that starts an engine, with a Python program in the engine's place."""
-    script = tmp_path / "start.sh"
-    script.write_text(restart.START.replace("/tmp/", f"{tmp_path}/"))
+    """Begin the script that starts an engine, with other words in the engine's place."""
     all_begun: list[subprocess.Popen[str]] = []
 
-    def begun(program: str) -> subprocess.Popen[str]:
-        words = ["sh", str(script), sys.executable, "-uc", program]
+    def begun(*words: str, again: str = "") -> subprocess.Popen[str]:
+        script = tmp_path / "start.sh"
+        script.write_text(restart.script(again).replace("/tmp/", f"{tmp_path}/"))
         # In a container none is ignored; under `nohup` and in the background of a shell they are, and a shell
         # that begins so hears nothing of them.
         before = {each: signal.signal(each, signal.SIG_DFL) for each in (signal.SIGINT, signal.SIGQUIT)}
         try:
-            process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=tmp_path)
+            process = subprocess.Popen(
+                ["sh", str(script), *words], stdout=subprocess.PIPE, text=True, start_new_session=True
+            )
         finally:
             for each, handler in before.items():
                 signal.signal(each, handler)
@@ -43,13 +46,28 @@ def begin(tmp_path: Path) -> Iterator[Begin]:
     yield begun
     for process in all_begun:
         with process:
-            process.kill()
+            kill(process)
+
+
+def python(program: str) -> tuple[str, ...]:
+    return sys.executable, "-uc", program
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """With its engine."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def line(process: subprocess.Popen[str]) -> str:
+    """What it says next; nothing when it ends, which it does when it says nothing for long."""
     assert process.stdout is not None
-    assert select.select([process.stdout], [], [], SECONDS)[0], "it says nothing"
-    return process.stdout.readline().strip()
+    timer = threading.Timer(SECONDS, kill, [process])
+    timer.start()
+    try:
+        return process.stdout.readline().strip()
+    finally:
+        timer.cancel()
 
 
 def ended(process: subprocess.Popen[str]) -> int:
@@ -62,16 +80,18 @@ def ended(process: subprocess.Popen[str]) -> int:
     [("raise SystemExit(0)", 0), ("raise SystemExit(3)", 3), ("import os; os.kill(os.getpid(), 9)", 137)],
 )
 def test_it_ends_as_the_engine_ends(begin: Begin, program: str, code: int) -> None:
-    assert ended(begin(program)) == code
+    assert ended(begin(*python(program))) == code
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
 def test_a_signal_is_passed_on_and_the_engine_takes_its_time(begin: Begin, number: signal.Signals) -> None:
     process = begin(
-        "import signal, time\n"
-        f"signal.signal({int(number)}, lambda *_: (time.sleep(0.3), print('clean'), exit(5)))\n"
-        "print('on')\n"
-        "while True: signal.pause()"
+        *python(
+            "import signal, time\n"
+            f"signal.signal({int(number)}, lambda *_: (time.sleep(0.3), print('clean'), exit(5)))\n"
+            "print('on')\n"
+            "while True: signal.pause()"
+        )
     )
     assert line(process) == "on"
     process.send_signal(number)
@@ -79,24 +99,49 @@ def test_a_signal_is_passed_on_and_the_engine_takes_its_time(begin: Begin, numbe
     assert ended(process) == 5
 
 
+def end_held(engine: int, folder: Path) -> None:
+    """End the engine while it is held, and hold it no more once that is seen."""
+    held, waits = folder / ".sandbox-held", folder / ".sandbox-waits"
+    waits.unlink(missing_ok=True)
+    held.touch()
+    os.kill(engine, signal.SIGKILL)
+    deadline = time.monotonic() + SECONDS
+    while not waits.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    held.unlink()
+
+
 def test_an_engine_that_ends_while_it_is_held_is_started_again_afterwards(
     begin: Begin, tmp_path: Path
 ) -> None:
-    process = begin("import os, signal; print(os.getpid()); signal.pause()")
-    first, held = line(process), tmp_path / ".sandbox-held"
-    held.touch()
-    os.kill(int(first), signal.SIGKILL)
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(0.3)
-    held.unlink()
+    process = begin(*python("import os, signal; print(os.getpid()); signal.pause()"))
+    first = line(process)
+    end_held(int(first), tmp_path)
     second = line(process)
     assert second not in ("", first)
     os.kill(int(second), signal.SIGKILL)
     assert ended(process) == 137
 
 
+def test_the_second_start_leaves_the_entrypoint_out_where_the_engine_can_do_without(
+    begin: Begin, tmp_path: Path
+) -> None:
+    entrypoint, engine = tmp_path / "entrypoint", tmp_path / "engine"
+    entrypoint.write_text('#!/bin/sh\necho entrypoint\nexec "$@"\n')
+    engine.write_text('#!/bin/sh\necho "$$ $*"\nexec sleep 600\n')
+    for each in (entrypoint, engine):
+        each.chmod(0o755)
+    process = begin(str(entrypoint), str(engine), "--one", "two words", again="--user=me")
+    assert line(process) == "entrypoint"
+    for said in ("--one two words", "--user=me --one two words", "--user=me --one two words"):
+        number, _, words = line(process).partition(" ")
+        assert words == said
+        end_held(int(number), tmp_path)
+
+
 def test_a_signal_ends_it_while_it_waits_for_its_files(begin: Begin, tmp_path: Path) -> None:
-    process = begin("import os, signal; print(os.getpid()); signal.pause()")
+    process = begin(*python("import os, signal; print(os.getpid()); signal.pause()"))
     first = line(process)
     (tmp_path / ".sandbox-held").touch()
     os.kill(int(first), signal.SIGKILL)

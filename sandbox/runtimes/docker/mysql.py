@@ -121,6 +121,8 @@ class MySqlRecipe(Recipe):
     order = 20
     # The temporary tablespace, and files of the log that are not in use yet.
     passing = re.compile(r"/ibtmp1$|/#ib_redo\d+_tmp$")
+    # The entrypoint of the official image has the server tell its settings several times.
+    again = "--user=mysql"
     stop_seconds = 30
     replicates = True
     lacks = frozenset({"mariadb"})

@@ -96,6 +96,9 @@ class Recipe(Facts, ABC):
     replica's data hold nothing but what its primary has."""
     entrypoint: ClassVar[tuple[str, ...]] = ("docker-entrypoint.sh",)
     """The image's own."""
+    again: ClassVar[str] = ""
+    """An option with which the container's command starts the engine without the entrypoint, on data that are
+    there, as the user whom that would choose; empty when the entrypoint costs nothing."""
     unheard: ClassVar[tuple[str, ...]] = ()
     """Words of a replica that ended because nobody answered it in time: on a busy machine the others may
     stand still for longer than it waits."""

@@ -9,7 +9,6 @@ that is true: there it runs, and its engine does not.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,14 +16,15 @@ from typing import TYPE_CHECKING
 from sandbox.errors import EnvironmentRefusedError
 from sandbox.runtimes.docker.client import MADE_LABEL, refusals
 from sandbox.runtimes.docker.recipe import Container as Wish
+from sandbox.runtimes.docker.recipe import Recipe
 from sandbox.state import Seat, write_atomic
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
-_HELD, _SHELL = "/tmp/.sandbox-held", "/tmp/.sandbox-shell"  # noqa: S108 - the container's own
+_HELD, _WAITS, _SHELL = (f"/tmp/.sandbox-{name}" for name in ("held", "waits", "shell"))  # noqa: S108 - its own
 _PLACE = "/etc/sandbox/start.sh"
-START = f"""\
+_START = f"""\
 # Starts what its words say, and starts it again when it ended while {_HELD} was there.
 pass_on() {{
   told=1
@@ -35,6 +35,13 @@ trap 'pass_on INT' INT
 trap 'pass_on QUIT' QUIT
 echo $$ >{_SHELL}
 while :; do
+  if [ -n "$engine" ] && [ -n "$again" ]; then
+    # The image's entrypoint has made the data, and has nothing more to do.
+    program=$2
+    shift 2
+    set -- "$program" "$again" "$@"
+    again=
+  fi
   "$@" &
   engine=$!
   # A signal that came before there was anybody to pass it on to.
@@ -46,6 +53,7 @@ while :; do
     kill -0 "$engine" 2>/dev/null
   do :; done
   [ -e {_HELD} ] || exit "$code"
+  : >{_WAITS}
   while [ -e {_HELD} ]; do
     [ -z "$told" ] || exit "$code"
     sleep 0.02
@@ -55,6 +63,7 @@ done
 
 # Out of /proc is a process when the kernel has let go of all that it had, its ports too.
 _HOLD = f"""\
+rm -f {_WAITS}
 touch {_HELD}
 shell=$(cat {_SHELL}) || exit 1
 others() {{
@@ -71,19 +80,23 @@ others() {{
   return $found
 }}
 tries=0
-while others; do
+while others || [ ! -e {_WAITS} ]; do
   tries=$((tries + 1))
-  [ $tries -lt 1000 ] || exit 1
+  [ $tries -lt 6000 ] || exit 1
   sleep 0.01
 done
 """
 
 
-def restartable(wish: Wish, entrypoint: Sequence[str]) -> Wish:
-    """What a container shall have so that its engine can be started anew in it, instead of the image's
-    ``entrypoint``."""
-    words = ["sh", _PLACE, *(wish.entrypoint or entrypoint)]
-    return replace(wish, entrypoint=words, files={**wish.files, _PLACE: START})
+def restartable(wish: Wish, found: Recipe) -> Wish:
+    """What a container shall have so that its engine can be started anew in it."""
+    words = ["sh", _PLACE, *(wish.entrypoint or found.entrypoint)]
+    return replace(wish, entrypoint=words, files={**wish.files, _PLACE: script(found.again)})
+
+
+def script(again: str = "") -> str:
+    """What starts the engine; ``again`` is :attr:`Recipe.again`."""
+    return f"again={again}\n{_START}"
 
 
 def can(container: Container) -> bool:

@@ -251,7 +251,7 @@ class DockerRuntime:
         found = recipe(seat.kind)
         wish = found.container(self.context(seat, sink))
         # Of a ring no snapshot is restored.
-        return wish if seat.record.ring or not found.keeps else restart.restartable(wish, found.entrypoint)
+        return wish if seat.record.ring or not found.keeps else restart.restartable(wish, found)
 
     def endpoint(self, engine: Engine, seat: Seat) -> Endpoint:
         """Where the administrator reaches a seat's engine."""

@@ -215,7 +215,8 @@ def write_tar(path: Path, chunks: Iterable[bytes], passing: re.Pattern[str] | No
             tarfile.open(fileobj=reader, mode="r|", bufsize=_CHUNK) as old,
             tarfile.open(fileobj=file, mode="w") as new,
         ):
-            new.copybufsize = _CHUNK  # type: ignore[attr-defined]
+            # So small is what is looked at whether it is empty.
+            new.copybufsize = 1 << 16  # type: ignore[attr-defined]
             for member in old:
                 if not passing.search(member.name):
                     new.addfile(member, old.extractfile(member) if member.isreg() else None)
