@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import signal
 import socket
@@ -102,6 +104,27 @@ def test_an_image_that_is_missing_is_named_with_the_command_that_pulls_it(
         box.up(["redis"], offline=True)
     assert refused.value.code == "docker-image-missing"
     assert refused.value.actions[0].startswith("sandbox pull redis --runtime docker")
+
+
+def test_an_image_with_an_entrypoint_of_its_own_is_started_by_that(
+    box: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = f"sandbox-test/redis:{uuid.uuid4().hex[:8]}"
+    own = 'echo once >>/tmp/own; exec docker-entrypoint.sh "$@"'
+    text = f"FROM {recipe('redis').image}\nENTRYPOINT {json.dumps(['sh', '-c', own, 'own'])}\n"
+    client().images.build(fileobj=io.BytesIO(text.encode()), tag=other)
+    try:
+        monkeypatch.setenv("SANDBOX_REDIS_IMAGE", other)
+        assert box.up(["redis"]).failed == {}
+        container = client().containers.get(compose.container_name(box.seat("redis")))
+        assert container.exec_run(["cat", "/tmp/own"]).output == b"once\n"
+        box.save_snapshot("one")
+        box.restore_snapshot("one")
+        assert container.exec_run(["cat", "/tmp/own"]).output == b"once\nonce\n"
+        assert box.status(["redis"])[0].healthy
+    finally:
+        box.down(["redis"], delete=True)
+        client().images.remove(other, force=True)
 
 
 def test_data_of_an_image_that_was_named_are_not_opened_by_the_official_one_unasked(

@@ -45,6 +45,19 @@ def pull(recipes: Sequence[Recipe], sink: Sink, *, offline: bool, cancelled: thr
         raise image_missing([(found.kind, found.chosen_image) for found, _ in failed], detail)
 
 
+def entrypoint(found: Recipe) -> tuple[str, ...]:
+    """What the image that containers are made of starts them with: another than the official one may have
+    its own."""
+    from docker.errors import ImageNotFound
+
+    with refusals(f"{found.chosen_image} cannot be looked at"):
+        try:
+            config = client().images.get(found.chosen_image).attrs["Config"]
+        except ImageNotFound:
+            return found.entrypoint
+    return tuple(config.get("Entrypoint") or ())
+
+
 def _pull(found: Recipe, sink: Sink, cancelled: threading.Event) -> str:
     """Pull one image; why it could not be, or nothing."""
     layers: dict[str, tuple[int, int]] = {}

@@ -95,7 +95,7 @@ class Recipe(Facts, ABC):
     """A file in the container, with ``$NAME`` for variables of its environment, that is there as long as a
     replica's data hold nothing but what its primary has."""
     entrypoint: ClassVar[tuple[str, ...]] = ("docker-entrypoint.sh",)
-    """The image's own."""
+    """The official image's own."""
     again: ClassVar[str] = ""
     """An option with which the container's command starts the engine without the entrypoint, on data that are
     there, as the user whom that would choose; empty when the entrypoint costs nothing."""

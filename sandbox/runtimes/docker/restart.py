@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sandbox.errors import EnvironmentRefusedError
+from sandbox.runtimes.docker import images
 from sandbox.runtimes.docker.client import MADE_LABEL, refusals
 from sandbox.runtimes.docker.recipe import Container as Wish
 from sandbox.runtimes.docker.recipe import Recipe
@@ -90,8 +91,9 @@ done
 
 def restartable(wish: Wish, found: Recipe) -> Wish:
     """What a container shall have so that its engine can be started anew in it."""
-    words = ["sh", _PLACE, *(wish.entrypoint or found.entrypoint)]
-    return replace(wish, entrypoint=words, files={**wish.files, _PLACE: script(found.again)})
+    entrypoint = tuple(wish.entrypoint or images.entrypoint(found))
+    again = found.again if entrypoint == found.entrypoint else ""
+    return replace(wish, entrypoint=["sh", _PLACE, *entrypoint], files={**wish.files, _PLACE: script(again)})
 
 
 def script(again: str = "") -> str:
