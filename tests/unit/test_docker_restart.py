@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.runtimes.docker import mysql, restart, snapshots
+from sandbox.runtimes.docker import mysql, restart, snapshots, tars
 
 SECONDS = 60
 Begin = Callable[..., "subprocess.Popen[str]"]
@@ -261,7 +261,7 @@ def test_what_a_server_makes_anew_is_left_out_of_a_saved_volume(tmp_path: Path) 
         tar.add(tmp_path / "volume", ".sandbox-new")
     content = whole.read_bytes()
     pieces = [content[at : at + 700_001] for at in range(0, len(content), 700_001)]
-    snapshots.write_tar(saved, pieces, mysql.RECIPE.passing)
+    tars.write_tar(saved, pieces, mysql.RECIPE.passing)
     (tmp_path / "restored").mkdir()
     subprocess.run(["tar", "xf", str(saved), "-C", str(tmp_path / "restored")], check=True)
     restored = tmp_path / "restored/.sandbox-new/data"

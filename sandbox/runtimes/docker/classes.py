@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from sandbox.errors import BugError, EnvironmentRefusedError
 from sandbox.events import Sink
 from sandbox.runtimes.docker.client import LABEL, client, refusals
+from sandbox.runtimes.docker.tars import archive
 from sandbox.runtimes.native.amend import Changes, write
 from sandbox.runtimes.native.ecj import RELEASE, pack
 from sandbox.runtimes.native.fetch import fetch
@@ -73,8 +74,6 @@ def _compile(
     image: str, jars: str, compiler: Path, texts: Mapping[str, str], into: Path, server: str
 ) -> None:
     """Leave ``out/classes`` in ``into``, and the jar ``server`` of the image as ``out/server.jar``."""
-    from sandbox.runtimes.docker.runtime import archive
-
     words = (
         f"-jar {_PLACE}/ecj.jar -{RELEASE} -nowarn -encoding UTF-8 -d {_PLACE}/out/classes {_PLACE}/source"
     )

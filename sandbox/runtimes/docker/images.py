@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from sandbox.errors import EnvironmentRefusedError
 from sandbox.events import Progress, Sink
@@ -14,20 +15,33 @@ from sandbox.runtimes.docker.compose import image_missing
 from sandbox.runtimes.docker.recipe import Recipe
 from sandbox.state import Seat
 
+if TYPE_CHECKING:
+    from docker.models.images import Image
+
 GUESS = 300 << 20
 """Bytes of an image of which nothing is known yet."""
 
 
-def there(found: Recipe) -> bool:
-    """Whether the engine has the image."""
+def _image(found: Recipe) -> Image | None:
     from docker.errors import ImageNotFound
 
     with refusals("images cannot be looked at"):
         try:
-            client().images.get(found.chosen_image)
+            return client().images.get(found.chosen_image)
         except ImageNotFound:
-            return False
-    return True
+            return None
+
+
+def there(found: Recipe) -> bool:
+    """Whether the engine has the image."""
+    return _image(found) is not None
+
+
+def entrypoint(found: Recipe) -> tuple[str, ...]:
+    """What the image that containers are made of starts them with: another than the official one may have
+    its own."""
+    image = _image(found)
+    return found.entrypoint if image is None else tuple(image.attrs["Config"].get("Entrypoint") or ())
 
 
 def pull(recipes: Sequence[Recipe], sink: Sink, *, offline: bool, cancelled: threading.Event) -> None:
@@ -43,19 +57,6 @@ def pull(recipes: Sequence[Recipe], sink: Sink, *, offline: bool, cancelled: thr
     if failed:
         detail = "\n".join(f"{found.chosen_image}: {problem}" for found, problem in failed)
         raise image_missing([(found.kind, found.chosen_image) for found, _ in failed], detail)
-
-
-def entrypoint(found: Recipe) -> tuple[str, ...]:
-    """What the image that containers are made of starts them with: another than the official one may have
-    its own."""
-    from docker.errors import ImageNotFound
-
-    with refusals(f"{found.chosen_image} cannot be looked at"):
-        try:
-            config = client().images.get(found.chosen_image).attrs["Config"]
-        except ImageNotFound:
-            return found.entrypoint
-    return tuple(config.get("Entrypoint") or ())
 
 
 def _pull(found: Recipe, sink: Sink, cancelled: threading.Event) -> str:

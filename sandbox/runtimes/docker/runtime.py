@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import shutil
-import tarfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -25,7 +23,8 @@ from sandbox.runtimes.docker import compose, forward, images, replicas, restart
 from sandbox.runtimes.docker.client import ROOT_LABEL, SEAT_LABEL, SECONDS, client, refusals
 from sandbox.runtimes.docker.memory import memory as measured
 from sandbox.runtimes.docker.recipe import Container as Wish
-from sandbox.runtimes.docker.recipe import Content, Context, Recipe, as_bytes, recipe
+from sandbox.runtimes.docker.recipe import Context, Recipe, recipe
+from sandbox.runtimes.docker.tars import archive
 from sandbox.runtimes.snapshots import restored_passwords
 from sandbox.state import Seat
 
@@ -455,20 +454,6 @@ def _died(found: Recipe, seat: Seat, container: Container) -> EnvironmentRefused
         detail=_tail(container, LAST_LINES),
         actions=actions,
     )
-
-
-def archive(files: Mapping[str, Content]) -> bytes:
-    """A tar of files by absolute path, readable by everybody, and of folders that everybody may write to."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for path, given in files.items():
-            content = as_bytes(given() if callable(given) else given)
-            entry = tarfile.TarInfo(path.strip("/"))
-            entry.size, entry.mode, entry.mtime = len(content), 0o644, int(time.time())
-            if path.endswith("/"):
-                entry.type, entry.mode = tarfile.DIRTYPE, 0o777
-            tar.addfile(entry, io.BytesIO(content))
-    return buffer.getvalue()
 
 
 RUNTIME = DockerRuntime

@@ -17,24 +17,21 @@ does not run, in its container if that waits for it (:mod:`sandbox.runtimes.dock
 
 from __future__ import annotations
 
-import io
-import os
-import re
 import secrets
 import subprocess
 import sys
-import tarfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sandbox.engines.registry import engine as engine_named
 from sandbox.errors import EnvironmentRefusedError
 from sandbox.runtimes.docker import compose, restart
 from sandbox.runtimes.docker.client import client, refusals
 from sandbox.runtimes.docker.recipe import KEPT, recipe
+from sandbox.runtimes.docker.tars import CHUNK, LargeReads, write_tar
 from sandbox.runtimes.snapshots import RESTORED, restored_passwords, restored_path, write_passwords
 from sandbox.state import write_atomic
 
@@ -111,8 +108,6 @@ name=$1
 shift
 for at; do rm -rf "$at/.sandbox-before-$name"; done
 """
-_CHUNK = 1 << 20
-_ZEROS = bytes(_CHUNK)
 STILL_SECONDS = 10.0
 """How long a container is asked to stand still."""
 
@@ -165,63 +160,6 @@ def _pause(container: Container) -> None:
             return
 
 
-class _Archive(io.FileIO):
-    """A file that is sent in large pieces, whatever the one who sends it asks for (16 KiB)."""
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        return super().read(size if size is None or size < 0 else _CHUNK) or b""
-
-
-class _Chunks(io.RawIOBase):
-    """What comes in pieces, as a file."""
-
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks, self._rest = iter(chunks), memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any, /) -> int:
-        self._rest = self._rest or memoryview(next(self._chunks, b""))
-        taken = min(len(buffer), len(self._rest))
-        buffer[:taken], self._rest = self._rest[:taken], self._rest[taken:]
-        return taken
-
-
-class _Sparse(io.FileIO):
-    """A file without room on the disk for what is empty in it: of MySQL's files most."""
-
-    def write(self, data: Any, /) -> int:
-        if data == _ZEROS[: len(data)]:
-            self.seek(len(data), os.SEEK_CUR)
-            return len(data)
-        return super().write(data) or 0
-
-    def close(self) -> None:
-        if not self.closed:
-            self.truncate()
-        super().close()
-
-
-def write_tar(path: Path, chunks: Iterable[bytes], passing: re.Pattern[str] | None) -> None:
-    """Write a tar that comes in pieces to a file, without files that no copy needs."""
-    with _Sparse(path, "w") as file:
-        if passing is None:
-            for chunk in chunks:
-                file.write(chunk)
-            return
-        reader = io.BufferedReader(_Chunks(chunks), _CHUNK)
-        with (
-            tarfile.open(fileobj=reader, mode="r|", bufsize=_CHUNK) as old,
-            tarfile.open(fileobj=file, mode="w") as new,
-        ):
-            # So small is what is looked at whether it is empty.
-            new.copybufsize = 1 << 16  # type: ignore[attr-defined]
-            for member in old:
-                if not passing.search(member.name):
-                    new.addfile(member, old.extractfile(member) if member.isreg() else None)
-
-
 class DockerKeeper:
     """See :class:`sandbox.runtimes.snapshots.Keeper`."""
 
@@ -265,7 +203,7 @@ class DockerKeeper:
         with _reaching(seat, f"/{_NEW}") as container, refusals(f"volumes of {seat.name} cannot be copied"):
             for key in compose.volume_keys(seat):
                 # So that it is what the tar begins with.
-                chunks, _ = container.get_archive(f"{_PLACE}/{key}/{_NEW}", chunk_size=_CHUNK)
+                chunks, _ = container.get_archive(f"{_PLACE}/{key}/{_NEW}", chunk_size=CHUNK)
                 write_tar(folder / f"{key}.tar", chunks, recipe(seat.kind).passing)
         return sum(path.stat().st_blocks * 512 for path in folder.iterdir())
 
@@ -275,7 +213,7 @@ class DockerKeeper:
         running = self._running(seat)
         with nullcontext(running) if running else _reaching(seat) as container:
             for key, place in _places(seat, container).items():
-                with _Archive(folder / f"{key}.tar") as file, refusals(f"a volume of {seat.name}"):
+                with LargeReads(folder / f"{key}.tar") as file, refusals(f"a volume of {seat.name}"):
                     container.put_archive(place, file)
         _file(seat, "staging").rename(_file(seat, "restored"))
 
