@@ -112,7 +112,7 @@ def test_an_image_with_an_entrypoint_of_its_own_is_started_by_that(
     other = f"sandbox-test/redis:{uuid.uuid4().hex[:8]}"
     own = 'echo once >>/tmp/own; exec docker-entrypoint.sh "$@"'
     text = f"FROM {recipe('redis').image}\nENTRYPOINT {json.dumps(['sh', '-c', own, 'own'])}\n"
-    client().images.build(fileobj=io.BytesIO(text.encode()), tag=other)
+    client().images.build(fileobj=io.BytesIO(text.encode()), tag=other, rm=True)
     try:
         monkeypatch.setenv("SANDBOX_REDIS_IMAGE", other)
         assert box.up(["redis"]).failed == {}
